@@ -1,0 +1,5 @@
+"""`python -m broker` is `weir`."""
+
+from broker.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""What a process must be told: small frozen values, checked when built, passed in.
+
+Where they come from, first match wins: the environment (`WEIR_KAFKA_BOOTSTRAP`,
+`WEIR_KAFKA_USERNAME`, `WEIR_KAFKA_PASSWORD_FILE`, `WEIR_KAFKA_SECURITY_PROTOCOL`,
+`WEIR_KAFKA_CA_FILE`, `WEIR_DATABASE_URL`), then `connections.json` (mode 0600) in the home
+(`--home`, `WEIR_HOME`, default `.weir`), which `weir up` writes.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.errors import InvalidFieldError
+
+CONNECTIONS_FILE = "connections.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConfig:
+    """How to reach Kafka, and as whom."""
+
+    bootstrap: str
+    username: str
+    password: str = field(repr=False)
+    security_protocol: str = "SASL_PLAINTEXT"
+    ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.bootstrap:
+            raise InvalidFieldError("WEIR_KAFKA_BOOTSTRAP", "must be host:port[,…], is empty")
+        if self.security_protocol not in {"SASL_PLAINTEXT", "SASL_SSL", "PLAINTEXT", "SSL"}:
+            raise InvalidFieldError(
+                "WEIR_KAFKA_SECURITY_PROTOCOL",
+                f"must be SASL_PLAINTEXT, SASL_SSL, PLAINTEXT or SSL, is {self.security_protocol}",
+            )
+
+    def client(self) -> dict[str, str | int | float | bool]:
+        """librdkafka settings that connect and authenticate."""
+        settings: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": self.security_protocol,
+        }
+        if self.security_protocol.startswith("SASL"):
+            settings |= {
+                "sasl.mechanism": "SCRAM-SHA-512",
+                "sasl.username": self.username,
+                "sasl.password": self.password,
+            }
+        if self.ca_file:
+            settings["ssl.ca.location"] = self.ca_file
+        return settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connections:
+    """Where the exchange's Kafka, PostgreSQL and API are."""
+
+    kafka: KafkaConfig
+    database_url: str = field(repr=False)
+    api_url: str | None = None
+    operator_token: str | None = field(default=None, repr=False)
+
+
+def home_from(environ: Mapping[str, str], option: str | None = None) -> Path:
+    """The home directory: the option, then WEIR_HOME, then `.weir` here."""
+    return Path(option or environ.get("WEIR_HOME") or ".weir").absolute()
+
+
+def connections(home: Path, environ: Mapping[str, str] | None = None) -> Connections:
+    """Read where everything is.
+
+    Raises:
+        InvalidFieldError: neither the environment nor the home says it.
+    """
+    env = os.environ if environ is None else environ
+    path = home / CONNECTIONS_FILE
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    kafka = stored.get("kafka", {})
+    if env.get("WEIR_KAFKA_BOOTSTRAP"):
+        kafka = {
+            "bootstrap": env["WEIR_KAFKA_BOOTSTRAP"],
+            "username": env.get("WEIR_KAFKA_USERNAME", ""),
+            "password": _password(env),
+            "security_protocol": env.get("WEIR_KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+            "ca_file": env.get("WEIR_KAFKA_CA_FILE"),
+        }
+    if not kafka:
+        raise InvalidFieldError(
+            "WEIR_KAFKA_BOOTSTRAP",
+            f"is not set and {path} does not exist; run `weir up`, or name a cluster of your own",
+        )
+    database_url = env.get("WEIR_DATABASE_URL") or stored.get("database_url")
+    if not database_url:
+        raise InvalidFieldError(
+            "WEIR_DATABASE_URL",
+            f"is not set and {path} does not name a database; run `weir up`, or set it",
+        )
+    return Connections(
+        kafka=KafkaConfig(**kafka),
+        database_url=database_url,
+        api_url=env.get("WEIR_API_URL") or stored.get("api_url"),
+        operator_token=_token(env) or stored.get("operator_token"),
+    )
+
+
+def _password(env: Mapping[str, str]) -> str:
+    path = env.get("WEIR_KAFKA_PASSWORD_FILE")
+    return Path(path).read_text().strip() if path else env.get("WEIR_KAFKA_PASSWORD", "")
+
+
+def _token(env: Mapping[str, str]) -> str | None:
+    path = env.get("WEIR_TOKEN_FILE")
+    return Path(path).read_text().strip() if path else env.get("WEIR_TOKEN")

@@ -1,0 +1,47 @@
+"""Set up a checkout: virtual environment, locked packages with their hashes, Kafka's jars.
+
+Run by make with any Python >= 3.11 and nothing else installed. Each step leaves a mark only when it
+is complete, so an interrupted run goes on where it was. Usage: python deploy/setup.py VENV
+"""
+
+import subprocess
+import sys
+import venv
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+
+
+def main(target: Path) -> int:
+    """Make the environment at `target`; 0 when it is complete."""
+    if sys.version_info < (3, 11):  # noqa: UP036  this file must say it where it is not met
+        print(f"weir needs Python >= 3.11, this is {sys.version.split()[0]}", file=sys.stderr)
+        return 1
+    python = target / "bin" / "python"
+    mark = target / ".packages"
+    wanted = sha256(LOCK.read_bytes()).hexdigest()
+    if not python.exists():
+        print("creating the virtual environment", flush=True)
+        venv.create(target, with_pip=True, clear=True, symlinks=True)
+    if not mark.exists() or mark.read_text() != wanted:
+        print("installing packages, hashes checked (about a minute the first time)", flush=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
+        hashed = ["--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
+        ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        for arguments in (hashed, ours):
+            if subprocess.run([*pip, *arguments], check=False).returncode:
+                print(
+                    "weir: packages could not be installed: the package index cannot be reached, "
+                    "or a hash differs; the lines above say which. Run make again to go on.",
+                    file=sys.stderr,
+                )
+                return 1
+        mark.write_text(wanted)
+    (target / ".weir-ready").touch()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
