@@ -1,0 +1,1 @@
+"""Frozen values and pure rules. Imports nothing of ours but `broker.errors`."""
