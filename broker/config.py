@@ -37,7 +37,7 @@ class KafkaConfig:
             )
 
     def client(self) -> dict[str, str | int | float | bool]:
-        """librdkafka settings that connect and authenticate."""
+        """Librdkafka settings that connect and authenticate."""
         settings: dict[str, str | int | float | bool] = {
             "bootstrap.servers": self.bootstrap,
             "security.protocol": self.security_protocol,

@@ -1,0 +1,1 @@
+"""Avro: our own topics' encoding, schema limits, compatibility."""

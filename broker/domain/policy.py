@@ -104,7 +104,7 @@ class Policy:
         return replace(_applied(self, control.event, control.seq), seq=control.seq)
 
 
-def _applied(policy: Policy, event: ev.Event, seq: int) -> Policy:  # noqa: PLR0911  one case each
+def _applied(policy: Policy, event: ev.Event, seq: int) -> Policy:
     match event:
         case ev.ProductPublished():
             return _put(policy, _published(event, seq))
@@ -136,7 +136,9 @@ def _published(event: ev.ProductPublished, seq: int) -> ProductRule:
     )
 
 
-def _concerned(product: ProductRule, event: ev.Event) -> ProductRule:
+def _concerned(  # noqa: PLR0911  one case each
+    product: ProductRule, event: ev.Event
+) -> ProductRule:
     match event:
         case ev.SubscriptionActivated():
             rule = SubscriptionRule(

@@ -20,8 +20,8 @@ SegmentKind = Literal["records", "empty", "gap"]
 class Delivery:
     """What one subscription was delivered in the segment.
 
-    `billed_bytes`: key + value + header names and values, uncompressed; null counts 0. `digest`: SHA-256
-    over the delivered columns (`broker/flow/meter.py` and `broker/verify` each say how).
+    `billed_bytes`: key + value + header names and values, uncompressed; null counts 0. `digest`:
+    SHA-256 over the delivered columns (`broker/flow/meter.py` and `broker/verify` each say how).
     """
 
     subscription: str
