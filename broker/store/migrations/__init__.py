@@ -1,0 +1,1 @@
+"""Alembic's environment; one migration an owner, then one a change."""

@@ -1,0 +1,1 @@
+"""In the order of application: control, registry, ledger, billing."""
