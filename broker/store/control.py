@@ -77,6 +77,7 @@ class ApiTokenRow(Base):
 class ProductRow(Base):
     """A stream for sale. `topic_id` is known once its topic is confirmed.
 
+    `partitions` is what is wanted, `published_partitions` what routers were told last.
     `state`: draft, publishing (topic wanted), published, retired. `ended_at`: its topic is gone.
     """
 
@@ -91,6 +92,7 @@ class ProductRow(Base):
     quarantine_topic: Mapped[str] = mapped_column(Text, unique=True)
     subject: Mapped[str] = mapped_column(Text, unique=True)
     partitions: Mapped[int] = mapped_column(Integer)
+    published_partitions: Mapped[int | None] = mapped_column(Integer)
     retention_ms: Mapped[int] = mapped_column(BigInteger)
     quarantine_max_bytes: Mapped[int] = mapped_column(BigInteger)
     record_max_bytes: Mapped[int] = mapped_column(Integer)

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("quarantine_topic", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("partitions", sa.Integer(), nullable=False),
+        sa.Column("published_partitions", sa.Integer(), nullable=True),
         sa.Column("retention_ms", sa.BigInteger(), nullable=False),
         sa.Column("quarantine_max_bytes", sa.BigInteger(), nullable=False),
         sa.Column("record_max_bytes", sa.Integer(), nullable=False),
