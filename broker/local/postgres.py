@@ -1,0 +1,215 @@
+"""Embedded PostgreSQL 18: one real server in a directory.
+
+    DIR/password (0600)  port.json  data/  postgres.log      as root data/ may lie elsewhere
+
+Its programs come with a Python package. The server is a child in the foreground: `pg_ctl` would
+leave a killed postmaster as a zombie that blocks the next start.
+"""
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from broker.errors import SetupError
+from broker.local.child import STOP_TIMEOUT_S, Child, Command, spawn, wait_until
+from broker.local.lock import DirectoryLock
+from broker.local.ports import HOST, free_ports, is_free
+from broker.local.postgres_user import PostgresUser, postgres_user, programs, reachable
+from broker.local.secret import kept_secret, write_secret
+
+USER = "weir"
+# Measured: 0.5 s, 2 s after kill -9; recovery of a long log takes longer.
+START_TIMEOUT_S = 60.0
+_INITDB_TIMEOUT_S = 120
+_ASK_TIMEOUT_S = 3
+
+
+class EmbeddedPostgres:
+    """One server in a directory of its own; a context manager, or `start` and `stop`.
+
+    Args:
+        directory: state, log and password; made where it does not exist.
+        settings: server settings to add, e.g. `{"fsync": "off"}` for tests.
+    """
+
+    def __init__(self, directory: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self.directory = directory.absolute()
+        self.log = self.directory / "postgres.log"
+        self._settings = dict(settings or {})
+        self._lock = DirectoryLock(self.directory)
+        self._child: Child | None = None
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the database `weir`, password included."""
+        return self._url("weir").replace("postgresql://", "postgresql+psycopg://")
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"{HOST}:{self._port()}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None before the first start."""
+        return self._child.pid if self._child else None
+
+    def start(self, *, timeout_s: float = START_TIMEOUT_S) -> Self:
+        """Run the server until it answers. Blocks; makes the database at the first start.
+
+        Raises:
+            SetupError: says which directory, the reason that the server gave, and the log.
+        """
+        if self.alive:
+            return self
+        self._lock.acquire()
+        try:
+            self._start(timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End it: sessions are cut, what was committed is safe. Repeatable."""
+        if self._child is not None:
+            self._child.stop(timeout_s=timeout_s)
+        self._lock.release()
+
+    def kill(self) -> None:
+        """Kill -9, as a crash would; `start` brings it back with its data."""
+        if self._child is not None:
+            self._child.kill()
+        self._lock.release()
+
+    def ready(self) -> bool:
+        """Whether our own process answers with its own password."""
+        if not self.alive:
+            return False
+        try:
+            with psycopg.connect(self._url("postgres"), connect_timeout=_ASK_TIMEOUT_S):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _start(self, timeout_s: float) -> None:
+        user = postgres_user()
+        bin_directory = programs(user)
+        data = reachable(self.directory, user) / "data"
+        if not (data / "ready").exists():
+            self._initialise(bin_directory, data, user)
+        if not is_free(self._port()):
+            self._choose_port()
+        seen_bytes = self.log.stat().st_size if self.log.exists() else 0
+        command = self._command(bin_directory, data, user)
+        self._child = spawn(command)
+        wait_until(lambda: not self.alive or self.ready(), timeout_s=timeout_s)
+        if not self.ready():
+            raise SetupError(
+                f"PostgreSQL in {self.directory}: did not start: {self._reason(seen_bytes)}; "
+                f"the whole story is in {self.log}"
+            )
+        self._make_database()
+
+    def _initialise(self, bin_directory: Path, data: Path, user: PostgresUser) -> None:
+        """initdb, marked as done by a file, so that one that was cut off begins anew."""
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(mode=0o700)
+        user.own(data)
+        password = data.with_name("password.init")
+        write_secret(password, kept_secret(self.directory / "password"))
+        user.own(password)
+        methods = ["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]
+        locale = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        try:
+            done = subprocess.run(
+                [
+                    *(str(bin_directory / "initdb"), "-D", str(data), "-U", USER),
+                    *("--pwfile", str(password), "--no-locale", *methods, *locale),
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_INITDB_TIMEOUT_S,
+                cwd=data.parent,
+                user=user.uid,
+                extra_groups=user.groups,
+            )
+        finally:
+            password.unlink()
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or ["it gave no reason"]
+            raise SetupError(f"PostgreSQL in {self.directory}: cannot be made: {last[0]}")
+        (data / "ready").touch()
+
+    def _command(self, bin_directory: Path, data: Path, user: PostgresUser) -> Command:
+        settings = {
+            "listen_addresses": HOST,
+            "port": str(self._port()),
+            # No socket in the file system: its path may be too long, and one way in is enough.
+            "unix_socket_directories": "",
+            "log_min_messages": "warning",
+            **self._settings,
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return Command(
+            argv=[str(bin_directory / "postgres"), "-D", str(data), *options],
+            log=self.log,
+            record=self.directory / "process.json",
+            cwd=data.parent,
+            user=user.uid,
+            stop_signal=signal.SIGINT,
+        )
+
+    def _make_database(self) -> None:
+        with psycopg.connect(self._url("postgres"), autocommit=True) as session:
+            named = session.execute("SELECT 1 FROM pg_database WHERE datname = 'weir'").fetchone()
+            if named is None:
+                session.execute("CREATE DATABASE weir")
+
+    def _url(self, database: str) -> str:
+        password = kept_secret(self.directory / "password")
+        return f"postgresql://{USER}:{password}@{self.address}/{database}"
+
+    def _reason(self, seen_bytes: int) -> str:
+        with self.log.open("rb") as opened:
+            opened.seek(seen_bytes)
+            lines = opened.read().decode(errors="replace").splitlines()
+        serious = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+        return (serious or lines or ["it gave no reason in the time allowed"])[-1]
+
+    def _port(self) -> int:
+        path = self.directory / "port.json"
+        if not path.exists():
+            return self._choose_port()
+        return int(json.loads(path.read_text())["port"])
+
+    def _choose_port(self) -> int:
+        (port,) = free_ports(1)
+        write_secret(self.directory / "port.json", json.dumps({"port": port}))
+        return port

@@ -1,0 +1,61 @@
+"""The embedded pair is real: stock clients write, read and ask."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from broker.local.kafka import EmbeddedKafka
+from broker.local.postgres import EmbeddedPostgres
+
+pytestmark = pytest.mark.kafka
+
+
+def test_produces_and_consumes_over_scram(
+    kafka: EmbeddedKafka, unique: Callable[[str], str]
+) -> None:
+    """A stock client that proves itself by SCRAM writes a record and reads it back."""
+    topic = unique("product.acme.wind")
+    admin = AdminClient(kafka.config.client())
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+    producer = Producer(kafka.config.client())
+    producer.produce(topic, key=b"turbine", value=b"spins")
+    assert producer.flush(30) == 0
+    consumer = Consumer(
+        {**kafka.config.client(), "group.id": unique("group"), "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe([topic])
+    message = consumer.poll(30)
+    consumer.close()
+    assert message is not None
+    assert message.error() is None
+    assert (message.key(), message.value()) == (b"turbine", b"spins")
+
+
+def test_refuses_a_wrong_password(kafka: EmbeddedKafka) -> None:
+    """Whoever does not know the administrator's password learns nothing of the cluster."""
+    settings = {**kafka.config.client(), "sasl.password": "wrong", "log_level": 0}
+    with pytest.raises(KafkaException):
+        AdminClient(settings).list_topics(timeout=5)
+
+
+def test_holds_no_secret_where_others_can_read(kafka: EmbeddedKafka) -> None:
+    """The password is in files of mode 0600 only, and in no log."""
+    password = kafka.config.password
+    files = [path for path in kafka.directory.iterdir() if path.is_file()]
+    holders = [path for path in files if password in path.read_text()]
+    assert holders
+    assert {path.stat().st_mode & 0o777 for path in holders} == {0o600}
+    assert not [log for log in kafka.logs.iterdir() if password in log.read_text()]
+
+
+def test_postgres_is_18_and_empty(database_url: str, postgres: EmbeddedPostgres) -> None:
+    """Each test has an empty database of its own in PostgreSQL 18."""
+    assert database_url != postgres.database_url
+    with psycopg.connect(database_url.replace("+psycopg", "")) as session:
+        (version,) = session.execute("SELECT version()").fetchone() or ("",)
+        tables = session.execute("SELECT * FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert version.startswith("PostgreSQL 18.")
+    assert tables == []
