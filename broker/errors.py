@@ -13,6 +13,7 @@ WeirError
     │   ├── LogTimeoutError      outcome unknown: rebuild the clients
     │   ├── LogAbortableError    abort the transaction, seek back, try again
     │   ├── FencedError          another worker owns it, or fatal: rebuild the clients
+    │   ├── OffsetOutOfRangeError below the log's start, or beyond its end: compare with the start
     │   └── TopicUnwritableError one topic cannot be written
     ├── DeliveryUnwritableError  one subscription waits, the others go on
     ├── PoisonedBatchError       the batch belongs to an assignment that has ended: abort it
@@ -134,6 +135,28 @@ class LogAbortableError(LogError):
 
 class FencedError(LogError):
     """Fenced by a newer owner, or another fatal error: the clients must be rebuilt."""
+
+
+class OffsetOutOfRangeError(LogError):
+    """A partition has no such offset; it reads nothing until the caller seeks.
+
+    Below the log's start (retention took it) and beyond its end (another log under this name) look
+    the same to a client: compare `offset` with the log's start.
+
+    Args:
+        topic: its name.
+        partition: its number.
+        offset: where reading stood, or -1 where the client does not know.
+    """
+
+    def __init__(self, topic: str, partition: int, offset: int) -> None:
+        super().__init__(
+            f"topic {topic}, partition {partition}: offset {offset} is not in the log; "
+            "compare it with the log's start and seek"
+        )
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
 
 
 class TopicUnwritableError(LogError):

@@ -66,8 +66,9 @@ EMPTY = Records((), (), (), (), ())
 class Fetched:
     """What one poll brought for one partition.
 
-    `next_offset`: where reading goes on after these records. `at_end`: the partition's end was
-    reported at `next_offset` after the last record (transaction markers included).
+    `next_offset`: where reading goes on after these records. `at_end`: the partition's end (its
+    last stable offset) was reported at `next_offset`, transaction markers included; a consumer
+    reports each end once, possibly one poll after the records before it, and again after a seek.
     `unreadable_at`: the offset of a record that cannot be decompressed; reading stops before it
     until the caller seeks past.
     """
@@ -103,10 +104,16 @@ class Assignment(Protocol):
     """Told of the group's decisions, inside `poll`, on the caller's thread."""
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Where to read each of them from."""
+        """Where to read each of them from; one left out is paused until `seek` and `resume`.
+
+        If this raises, the consumer polls no more: rebuild it.
+        """
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Finish or abort what is in flight for them; bounded by the implementation's deadline."""
+        """Finish or abort what is in flight for them; bounded by the implementation's deadline.
+
+        They still belong to this member: a commit here is accepted.
+        """
 
     def lost(self, partitions: Sequence[TopicPartition]) -> None:
         """They belong to somebody else already: abort."""
@@ -121,8 +128,13 @@ class Consumer(Protocol):
     def poll(self, *, records_max: int, timeout_s: float) -> list[Fetched]:
         """What has arrived within `timeout_s`, per partition, possibly nothing.
 
+        Each partition appears at most once. A poll that loses the group's assignment tells
+        `Assignment` and returns nothing of those partitions.
+
         Raises:
-            LogTimeoutError, FencedError, LogError: see `broker.errors`.
+            OffsetOutOfRangeError: once for a partition; the others go on, it waits for a seek.
+            FencedError: the group's coordinator or the client gave up for good.
+            LogError: among others, that the credentials were refused.
         """
 
     def group_metadata(self) -> GroupMetadata:
@@ -133,7 +145,9 @@ class Consumer(Protocol):
     ) -> dict[TopicPartition, Committed]:
         """Committed offsets; a partition without one is absent.
 
-        Waits while a transaction that holds offsets of them is open.
+        Raises:
+            LogTimeoutError: among others while a transaction that holds offsets of them is open;
+                ask again until the transaction timeout has passed.
         """
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
@@ -179,13 +193,21 @@ class Producer(Protocol):
         Raises:
             TopicUnwritableError: this topic cannot be written; nothing taints the transaction,
                 the caller must abort it.
+            FencedError: the producer has been displaced, or failed for good.
             LogTimeoutError: no room in time.
         """
 
     def send_one(
         self, topic: str, partition: int, *, key: bytes | None, value: bytes, timeout_s: float
     ) -> Receipt:
-        """Queue one record whose offset the caller needs."""
+        """Queue one record whose offset the caller needs; raises what `send` does."""
+
+    def unwritable(self, topics: Sequence[str], *, timeout_s: float) -> list[str]:
+        """Which of these topics this producer cannot write, after a commit that named none.
+
+        By what its records failed with and by the cluster's metadata: deleted, recreated under
+        the same name, or no longer permitted.
+        """
 
     def flush(self, *, timeout_s: float) -> None:
         """Wait until all that was queued is reported on.
@@ -201,18 +223,24 @@ class Producer(Protocol):
         *,
         timeout_s: float,
     ) -> None:
-        """Add the group's offsets, with metadata, to the transaction."""
+        """Add the group's offsets, with metadata, to the transaction.
+
+        Raises:
+            LogAbortableError: the group metadata is stale, or a metadata string is longer than
+                4,095 bytes.
+            FencedError, LogTimeoutError: rebuild the clients.
+        """
 
     def commit(self, *, timeout_s: float) -> None:
         """Make all of the transaction visible.
 
         Raises:
-            LogAbortableError: abort it.
+            LogAbortableError: abort it; ask `unwritable` where a topic may be the reason.
             FencedError, LogTimeoutError: rebuild the clients.
         """
 
     def abort(self, *, timeout_s: float) -> None:
-        """Drop the transaction. Flush first."""
+        """Drop the transaction. Flush first: an abort with records in flight can turn fatal."""
 
     def close(self, *, timeout_s: float) -> None:
         """Let go of the clients; bounded."""
@@ -229,7 +257,14 @@ class Reader(Protocol):
         records_max: int,
         timeout_s: float,
     ) -> Fetched:
-        """Records from `first_offset` on, at most `records_max`, until the end or `timeout_s`."""
+        """Records from `first_offset` on, at most `records_max`, until the end or `timeout_s`.
+
+        `at_end` says that the end as of the call was reached. Going on where the last read of the
+        same partition ended costs no seek.
+
+        Raises:
+            OffsetOutOfRangeError: the log does not hold `first_offset`.
+        """
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
         """Log start and end (last stable offset, or high watermark if it reads uncommitted)."""
