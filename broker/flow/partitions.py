@@ -1,0 +1,159 @@
+"""Partitions: what this lane owns, and where each chain stands. Told by the group, inside `poll`.
+
+assigned ─recover─▶ owned ─revoked or lost─▶ gone
+                      └─stop─▶ stopped (an alarm stands; nothing of it is routed)
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from broker.alarms import clear_alarm, raise_alarm
+from broker.domain.policy import Policy, ProductRule
+from broker.errors import ChainBrokenError, LogTimeoutError, WeirError
+from broker.flow.chain import Chain
+from broker.flow.recover import Recovery
+from broker.flow.settings import LaneSettings
+from broker.flow.tail import PolicyTail
+from broker.log.ports import Committed, Consumer, Reader, TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Offsets up to `next_offset` that cannot be read, and why."""
+
+    next_offset: int
+    reason: str
+
+
+class Partitions:
+    """The group's word turned into chains. `epoch` rises whenever a partition leaves.
+
+    A callback must not raise through librdkafka: `failure` holds what went wrong, and the lane
+    raises it after the poll.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        recovery: Recovery,
+        reader: Reader,
+        tail: PolicyTail,
+        *,
+        settings: LaneSettings,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.chains: dict[TopicPartition, Chain] = {}
+        self.ends: dict[TopicPartition, int] = {}
+        self.gaps: dict[TopicPartition, Gap] = {}
+        self.stopped: dict[TopicPartition, str] = {}
+        self.epoch = 0
+        self.failure: WeirError | None = None
+        self._consumer = consumer
+        self._recovery = recovery
+        self._reader = reader
+        self._tail = tail
+        self._settings = settings
+        self._monotonic = monotonic
+
+    def routable(self) -> list[TopicPartition]:
+        """Owned and not stopped, in a fixed order."""
+        return sorted(set(self.chains) - set(self.stopped))
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Recover each chain; where to read from. Stopped ones are paused by the lane."""
+        starts: dict[TopicPartition, int] = {}
+        try:
+            committed = self._committed(partitions)
+            ids = self._reader.topic_ids(
+                sorted({tp.topic for tp in partitions}), timeout_s=self._settings.request_timeout_s
+            )
+            for tp in partitions:
+                starts[tp] = self._start(tp, committed.get(tp), ids.get(tp.topic))
+        except WeirError as error:
+            self.failure = error
+        return {tp: starts.get(tp, 0) for tp in partitions}
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Nothing is in flight while the lane polls; what it holds back of them is dropped."""
+        self._leave(partitions)
+
+    def lost(self, partitions: Sequence[TopicPartition]) -> None:
+        """As revoked: whatever was polled before belongs to an older epoch now."""
+        self._leave(partitions)
+
+    def stop(self, partition: TopicPartition, kind: str, why: str) -> None:
+        """Route nothing of it any more, with an alarm on it."""
+        subject = f"{partition.topic}/{partition.partition}"
+        self.stopped[partition] = kind
+        raise_alarm(kind, subject, why)
+
+    def _leave(self, partitions: Sequence[TopicPartition]) -> None:
+        self.epoch += 1
+        for tp in partitions:
+            self.chains.pop(tp, None)
+            self.ends.pop(tp, None)
+            self.gaps.pop(tp, None)
+            kind = self.stopped.pop(tp, None)
+            if kind is not None:
+                clear_alarm(kind, f"{tp.topic}/{tp.partition}")
+
+    def _committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Committed]:
+        """Committed offsets; a crashed owner's open transaction holds the answer up."""
+        deadline = self._monotonic() + self._settings.recover_timeout_s
+        while True:
+            try:
+                return self._consumer.committed(
+                    partitions, timeout_s=self._settings.request_timeout_s
+                )
+            except LogTimeoutError:
+                if self._monotonic() >= deadline:
+                    raise
+
+    def _start(self, tp: TopicPartition, committed: Committed | None, topic_id: str | None) -> int:
+        product = self._tail.policy.product_of(tp.topic)
+        if product is None or product.ended:
+            self.stop(tp, "topic-ended", "the policy knows no such topic, or it has ended")
+            return 0
+        if topic_id != product.topic_id:
+            self.stop(tp, "topic-recreated", f"its id is {topic_id}, not {product.topic_id}")
+            return 0
+        try:
+            chain = self._recovery.chain(tp, product.topic_id, committed)
+        except ChainBrokenError as error:
+            self.stop(tp, "checkpoint-broken", str(error))
+            return 0
+        self._policy_at_least(chain.seq)
+        return self._within_log(tp, chain)
+
+    def _within_log(self, tp: TopicPartition, chain: Chain) -> int:
+        self.chains[tp] = chain
+        log = self._consumer.offsets(tp, timeout_s=self._settings.request_timeout_s)
+        if chain.next_offset > log.last_stable:
+            why = f"committed {chain.next_offset}, but the log ends at {log.last_stable}"
+            self.stop(tp, "beyond-end", why)
+        elif chain.next_offset < log.start:
+            why = f"offsets {chain.next_offset} to {log.start} expired before they were routed"
+            raise_alarm("gap", f"{tp.topic}/{tp.partition}", why)
+            self.gaps[tp] = Gap(log.start, "expired")
+            return log.start
+        return chain.next_offset
+
+    def _policy_at_least(self, seq: int) -> Policy:
+        if self._tail.policy.seq < seq:
+            self._tail.advance(now_s=self._monotonic(), timeout_s=self._settings.request_timeout_s)
+        if self._tail.policy.seq < seq:
+            raise LogTimeoutError(
+                f"control log: a segment was made under seq {seq}, "
+                f"the log's end is {self._tail.policy.seq}"
+            )
+        return self._tail.policy
+
+
+def topics_of(policy: Policy) -> list[str]:
+    """Source topics that are routed under this policy."""
+    return sorted(rule.topic for rule in policy.products.values() if not rule.ended)
+
+
+def products_by_topic(policy: Policy) -> dict[str, ProductRule]:
+    """Products by their source topic."""
+    return {rule.topic: rule for rule in policy.products.values()}

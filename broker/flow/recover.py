@@ -1,0 +1,115 @@
+"""Recover: where a newly assigned partition stands, from its checkpoint alone.
+
+1. the committed offset's metadata names the last segment: read that one back, by its digest
+2. none, or not ours: the last segment of that (topic id, partition) in `weir.usage`
+3. none there either: the beginning of the topic
+
+Reads uncommitted for step 1, since another lane's open transaction must not hold it up; the digest
+proves that it is the segment that was committed.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from broker.avro.codec import decode_segment
+from broker.domain.names import USAGE_TOPIC
+from broker.domain.segment import LIVE, Segment, usage_key, usage_partition
+from broker.errors import ChainBrokenError
+from broker.flow.chain import Chain, UsagePlace
+from broker.flow.checkpoint import from_metadata
+from broker.log.ports import Committed, Reader, Records, TopicPartition
+
+_SCAN_RECORDS = 5_000
+
+
+@dataclass(slots=True)
+class _Scan:
+    next_offset: int
+    last: dict[bytes, Chain]
+
+
+class Recovery:
+    """Finds chains. Keeps what it has scanned of `weir.usage`, so that it scans it once."""
+
+    def __init__(
+        self, committed: Reader, uncommitted: Reader, *, usage_partitions: int, timeout_s: float
+    ) -> None:
+        self._committed = committed
+        self._uncommitted = uncommitted
+        self._usage_partitions = usage_partitions
+        self._timeout_s = timeout_s
+        self._scans: dict[int, _Scan] = {}
+
+    def chain(self, partition: TopicPartition, topic_id: str, committed: Committed | None) -> Chain:
+        """The chain of one partition as last committed.
+
+        Raises:
+            ChainBrokenError: the checkpoint and the segment it names disagree.
+        """
+        stated = None if committed is None else from_metadata(committed.metadata, committed.offset)
+        if stated is not None and stated.topic_id == topic_id:
+            self._check(partition, stated)
+            return stated
+        key = usage_key(topic_id, partition.partition)
+        place = usage_partition(topic_id, partition.partition, self._usage_partitions)
+        found = self._scanned(place).last.get(key)
+        return Chain(topic_id=topic_id, next_offset=0) if found is None else found
+
+    def _check(self, partition: TopicPartition, stated: Chain) -> None:
+        place = stated.place
+        if place is None:
+            raise ChainBrokenError(
+                f"{partition.topic}/{partition.partition}: checkpoint of nothing"
+            )
+        usage = TopicPartition(USAGE_TOPIC, place.partition)
+        fetched = self._uncommitted.read(
+            usage, place.offset, records_max=1, timeout_s=self._timeout_s
+        )
+        where = (
+            f"{partition.topic}/{partition.partition}: checkpoint at weir.usage/{place.partition}"
+        )
+        if not fetched.records or fetched.records.offsets[0] != place.offset:
+            raise ChainBrokenError(f"{where}@{place.offset} names a segment that is not there")
+        canonical = fetched.records.values[0] or b""
+        if sha256(canonical).digest() != stated.digest:
+            raise ChainBrokenError(f"{where}@{place.offset} names a segment of another digest")
+        segment = decode_segment(canonical)
+        if (segment.number, segment.next_offset, segment.seq, segment.watermark_ms) != (
+            stated.number,
+            stated.next_offset,
+            stated.seq,
+            stated.watermark_ms,
+        ):
+            raise ChainBrokenError(f"{where}@{place.offset} disagrees with its segment")
+
+    def _scanned(self, usage_partition_: int) -> _Scan:
+        scan = self._scans.setdefault(usage_partition_, _Scan(0, {}))
+        usage = TopicPartition(USAGE_TOPIC, usage_partition_)
+        end = self._committed.offsets(usage, timeout_s=self._timeout_s)
+        scan.next_offset = max(scan.next_offset, end.start)
+        while scan.next_offset < end.last_stable:
+            fetched = self._committed.read(
+                usage, scan.next_offset, records_max=_SCAN_RECORDS, timeout_s=self._timeout_s
+            )
+            for index in range(len(fetched.records)):
+                _note(scan, usage_partition_, fetched.records, index)
+            if fetched.next_offset == scan.next_offset:
+                break
+            scan.next_offset = fetched.next_offset
+        return scan
+
+
+def _note(scan: _Scan, usage_partition_: int, records: Records, index: int) -> None:
+    value = records.values[index] or b""
+    segment = decode_segment(value)
+    if segment.flow != LIVE:
+        return
+    place = UsagePlace(usage_partition_, records.offsets[index], records.timestamps_ms[index])
+    scan.last[usage_key(segment.topic_id, segment.partition)] = _chain(
+        segment, sha256(value).digest(), place
+    )
+
+
+def _chain(segment: Segment, digest: bytes, place: UsagePlace) -> Chain:
+    bare = Chain(topic_id=segment.topic_id, next_offset=segment.next_offset)
+    return replace(bare.after(segment, digest), place=place)

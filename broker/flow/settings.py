@@ -1,0 +1,39 @@
+"""What a router may be told: bounds and deadlines. Change the size of a transaction here."""
+
+from dataclasses import dataclass
+
+from broker.errors import InvalidFieldError
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneSettings:
+    """Bounds of one lane. The deadlines of one transaction add up to less than its time-out."""
+
+    records_max: int = 25_000
+    output_max_bytes: int = 32 * MIB
+    poll_timeout_s: float = 0.1
+    # One transaction: send, flush, send_offsets and commit must end before the broker gives the
+    # transaction up (transaction.timeout.ms 15,000), or its outcome would be unknown each time.
+    send_timeout_s: float = 3.0
+    flush_timeout_s: float = 5.0
+    offsets_timeout_s: float = 2.0
+    commit_timeout_s: float = 4.0
+    # A crashed owner's transaction blocks committed() until the broker has given it up.
+    recover_timeout_s: float = 25.0
+    request_timeout_s: float = 5.0
+    close_timeout_s: float = 5.0
+    policy_interval_s: float = 0.1
+    policy_age_max_s: float = 5.0
+    hold_s: float = 5.0
+    lag_interval_s: float = 2.0
+    stall_max_s: float = 45.0
+    clock_skew_max_ms: int = 5 * 60 * 1000
+    # Half the retention of weir.usage, so that no checkpoint's segment expires.
+    keepalive_ms: int = 12 * 60 * 60 * 1000
+
+    def __post_init__(self) -> None:
+        for name in ("records_max", "output_max_bytes"):
+            if getattr(self, name) < 1:
+                raise InvalidFieldError(name, f"must be at least 1, is {getattr(self, name)}")

@@ -1,0 +1,216 @@
+"""Source: what was fetched, as one bounded batch set.
+
+    poll ──Fetched──▶ source ──BatchSet──▶ enforce
+
+Bounded in records, output bytes and time. What is beyond the bound waits here, and is dropped when
+the lane seeks back or the partition leaves.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from broker.alarms import raise_alarm
+from broker.domain.policy import Policy, ProductRule
+from broker.flow.batch import Batch
+from broker.flow.chain import Chain
+from broker.flow.partitions import Gap, Partitions, products_by_topic
+from broker.flow.settings import LaneSettings
+from broker.flow.sizes import billed_bytes
+from broker.flow.window import cut
+from broker.log.ports import EMPTY, Consumer, Fetched, TopicPartition
+
+
+class Source:
+    """Turns fetches into batches of the partitions that are routable."""
+
+    def __init__(self, consumer: Consumer, partitions: Partitions, settings: LaneSettings) -> None:
+        self._consumer = consumer
+        self._partitions = partitions
+        self._settings = settings
+        self._waiting: list[Fetched] = []
+
+    def fetch(self) -> list[Fetched]:
+        """What waits, or else what a poll brings; of routable partitions alone."""
+        waiting, self._waiting = self._waiting, []
+        fetched = waiting or self._consumer.poll(
+            records_max=self._settings.records_max, timeout_s=self._settings.poll_timeout_s
+        )
+        routable = set(self._partitions.routable())
+        return [one for one in fetched if one.partition in routable]
+
+    def forget(self) -> None:
+        """Drop what waits: reading goes on from the committed offsets."""
+        self._waiting.clear()
+
+    def batches(self, fetched: Iterable[Fetched], policy: Policy, *, now_ms: int) -> list[Batch]:
+        """Batches in chain order within each partition, within the bound on output bytes."""
+        batches: list[Batch] = []
+        products = products_by_topic(policy)
+        room = self._settings.output_max_bytes
+        for one in fetched:
+            if room <= 0:
+                self._waiting.append(one)
+                continue
+            product = products[one.partition.topic]
+            if product.ended:
+                continue
+            fan_out = max(1, len(product.active()))
+            kept = self._fit(self._fresh(one), room // fan_out)
+            room -= billed_bytes(kept.records) * fan_out
+            batches += self._of_partition(kept, product, now_ms=now_ms)
+        return batches
+
+    def idle(self, policy: Policy, busy: set[TopicPartition], *, now_ms: int) -> Iterator[Batch]:
+        """Empty segments for partitions with nothing to route and something to prove.
+
+        Idle means: the partition's end was reported at or past the last stable offset as asked
+        for here, that is after the policy was read.
+        """
+        products = products_by_topic(policy)
+        waiting = {one.partition for one in self._waiting}
+        for tp in self._partitions.routable():
+            product = products[tp.topic]
+            chain = self._partitions.chains[tp]
+            if tp in busy or tp in waiting or tp in self._partitions.gaps:
+                continue
+            if not (_concerned(chain, product) or self._stale(chain, now_ms)):
+                continue
+            log = self._consumer.offsets(tp, timeout_s=self._settings.request_timeout_s)
+            end = self._partitions.ends.get(tp, -1)
+            if end >= log.last_stable and (end >= 0 or log.last_stable == 0):
+                yield _empty(tp, product, chain)
+
+    def _stale(self, chain: Chain, now_ms: int) -> bool:
+        place = chain.place
+        return place is not None and now_ms - place.at_ms > self._settings.keepalive_ms
+
+    def _fresh(self, fetched: Fetched) -> Fetched:
+        """Without records from before the chain's end: left over from before a seek."""
+        records = fetched.records
+        next_offset = self._partitions.chains[fetched.partition].next_offset
+        if not records or records.offsets[0] >= next_offset:
+            return fetched
+        keep = [i for i, offset in enumerate(records.offsets) if offset >= next_offset]
+        return replace(fetched, records=records.take(keep))
+
+    def _fit(self, fetched: Fetched, room_bytes: int) -> Fetched:
+        """The part that fits, at least one record; the rest waits."""
+        records = fetched.records
+        size_bytes = billed_bytes(records)
+        if size_bytes <= room_bytes or len(records) <= 1:
+            return fetched
+        count = max(1, len(records) * room_bytes // size_bytes)
+        rest = replace(fetched, records=records.slice(count, len(records)))
+        self._waiting.append(rest)
+        return Fetched(
+            fetched.partition, records.slice(0, count), next_offset=records.offsets[count]
+        )
+
+    def _of_partition(
+        self, fetched: Fetched, product: ProductRule, *, now_ms: int
+    ) -> Iterator[Batch]:
+        tp = fetched.partition
+        if self._ahead_of_clock(fetched, now_ms):
+            return
+        chain = self._partitions.chains[tp]
+        first_offset = chain.next_offset
+        gap = self._passed_gap(fetched)
+        if gap is not None:
+            yield _gap(tp, product, chain, gap)
+            first_offset = gap.next_offset
+        if fetched.at_end:
+            self._partitions.ends[tp] = fetched.next_offset
+        pieces = list(cut(fetched.records, chain.watermark_ms, product.fixed_periods()))
+        for index, (records, billing_first_ms, watermark_ms) in enumerate(pieces):
+            last = index == len(pieces) - 1
+            next_offset = fetched.next_offset if last else records.offsets[-1] + 1
+            yield Batch(
+                partition=tp,
+                product=product,
+                kind="records",
+                records=records,
+                first_offset=first_offset,
+                next_offset=next_offset,
+                billing_first_ms=billing_first_ms,
+                watermark_ms=watermark_ms,
+            )
+            first_offset = next_offset
+        if fetched.unreadable_at is not None:
+            self._skip(tp, fetched.unreadable_at)
+
+    def _ahead_of_clock(self, fetched: Fetched, now_ms: int) -> bool:
+        highest = max(fetched.records.timestamps_ms, default=0)
+        if highest <= now_ms + self._settings.clock_skew_max_ms:
+            return False
+        why = f"append time {highest} ms is more than 5 minutes ahead of this clock ({now_ms} ms)"
+        self._partitions.stop(fetched.partition, "append-time-ahead", why)
+        return True
+
+    def _passed_gap(self, fetched: Fetched) -> Gap | None:
+        """The gap that ends here: at the next readable record, or at the partition's end."""
+        gap = self._partitions.gaps.get(fetched.partition)
+        if gap is None or not (fetched.records or fetched.at_end):
+            return None
+        del self._partitions.gaps[fetched.partition]
+        readable = fetched.records.offsets[0] if fetched.records else fetched.next_offset
+        return replace(gap, next_offset=max(gap.next_offset, readable))
+
+    def _skip(self, tp: TopicPartition, unreadable_at: int) -> None:
+        why = f"the record at {unreadable_at} cannot be decompressed"
+        raise_alarm("gap", f"{tp.topic}/{tp.partition}", why)
+        self._partitions.gaps[tp] = Gap(unreadable_at + 1, "unreadable")
+        self._consumer.seek(tp, unreadable_at + 1)
+
+
+def recut(batch: Batch, product: ProductRule) -> Iterator[Batch]:
+    """The batch under a newer policy, whose period ends it may straddle."""
+    if batch.kind != "records":
+        yield replace(batch, product=product)
+        return
+    pieces = list(cut(batch.records, batch.billing_first_ms, product.fixed_periods()))
+    first_offset = batch.first_offset
+    for index, (records, billing_first_ms, watermark_ms) in enumerate(pieces):
+        last = index == len(pieces) - 1
+        next_offset = batch.next_offset if last else records.offsets[-1] + 1
+        yield replace(
+            batch,
+            product=product,
+            records=records,
+            first_offset=first_offset,
+            next_offset=next_offset,
+            billing_first_ms=billing_first_ms,
+            watermark_ms=watermark_ms,
+        )
+        first_offset = next_offset
+
+
+def _concerned(chain: Chain, product: ProductRule) -> bool:
+    return chain.seq < product.concerned_seq or chain.watermark_ms < product.closing_end_ms
+
+
+def _empty(tp: TopicPartition, product: ProductRule, chain: Chain) -> Batch:
+    watermark_ms = max(chain.watermark_ms, product.closing_end_ms)
+    return Batch(
+        partition=tp,
+        product=product,
+        kind="empty",
+        records=EMPTY,
+        first_offset=chain.next_offset,
+        next_offset=chain.next_offset,
+        billing_first_ms=watermark_ms,
+        watermark_ms=watermark_ms,
+    )
+
+
+def _gap(tp: TopicPartition, product: ProductRule, chain: Chain, gap: Gap) -> Batch:
+    return Batch(
+        partition=tp,
+        product=product,
+        kind="gap",
+        records=EMPTY,
+        first_offset=chain.next_offset,
+        next_offset=gap.next_offset,
+        billing_first_ms=chain.watermark_ms,
+        watermark_ms=chain.watermark_ms,
+        gap_reason=gap.reason,
+    )
