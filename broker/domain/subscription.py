@@ -116,3 +116,22 @@ class Subscription:
 
     def _next(self, state: State) -> "Subscription":
         return replace(self, state=state, revision=self.revision + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One line of a subscription's history.
+
+    `seq`: of its control event, None where routers need not know. State and plan version are those
+    after it.
+    """
+
+    number: int
+    transition: Act
+    state: State
+    plan: str
+    plan_version: int
+    at: datetime
+    by: str
+    reason: str
+    seq: int | None
