@@ -103,7 +103,8 @@ def spawn(command: Command) -> Child:
         )
     with contextlib.suppress(psutil.NoSuchProcess):
         started = psutil.Process(popen.pid).create_time()
-        command.record.write_text(json.dumps({"pid": popen.pid, "started": started}))
+        stored = {"pid": popen.pid, "started": started, "stop_signal": int(command.stop_signal)}
+        command.record.write_text(json.dumps(stored))
     return Child(command, popen)
 
 
@@ -121,20 +122,21 @@ def reap(command: Command, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
         for process in psutil.process_iter()
         if process == known or _command_line(process) == list(command.argv)
     ]
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(command.stop_signal)
-    _, stubborn = psutil.wait_procs(left, timeout=timeout_s)
-    for process in left:
-        # The group, so that what it started goes too, also where it has ended itself.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    _, stubborn = psutil.wait_procs(stubborn, timeout=_KILL_TIMEOUT_S)
-    if stubborn:
-        raise SetupError(
-            f"process {stubborn[0].pid}: left over from an earlier run and does not end; end it"
-        )
+    _end(left, command.stop_signal, timeout_s)
     command.record.unlink(missing_ok=True)
+
+
+def reap_record(record: Path, *, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+    """End the process that a record names; whether there was one.
+
+    Raises:
+        SetupError: it does not end even by SIGKILL.
+    """
+    known = recorded(record)
+    if known is not None:
+        _end([known], signal.Signals(json.loads(record.read_text())["stop_signal"]), timeout_s)
+    record.unlink(missing_ok=True)
+    return known is not None
 
 
 def recorded(record: Path) -> psutil.Process | None:
@@ -143,9 +145,23 @@ def recorded(record: Path) -> psutil.Process | None:
         stored = json.loads(record.read_text())
         process = psutil.Process(stored["pid"])
         same = abs(process.create_time() - stored["started"]) < 1
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and is_running(process) else None
     except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether it runs. A zombie does not: where nobody collects orphans it stays one for ever."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def gone(processes: Sequence[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
+    """Wait until they run no more; those that still do after `timeout_s`."""
+    wait_until(lambda: not any(map(is_running, processes)), timeout_s=timeout_s)
+    return [process for process in processes if is_running(process)]
 
 
 def wait_until(ready: Callable[[], bool], *, timeout_s: float) -> bool:
@@ -156,6 +172,31 @@ def wait_until(ready: Callable[[], bool], *, timeout_s: float) -> bool:
             return False
         time.sleep(_POLL_S)
     return True
+
+
+def tail(log: Path, seen_bytes: int) -> list[str]:
+    """Lines of a log after its first `seen_bytes`; all where it was rolled over since."""
+    if not log.exists():
+        return []
+    with log.open("rb") as opened:
+        opened.seek(seen_bytes if log.stat().st_size >= seen_bytes else 0)
+        return opened.read().decode(errors="replace").splitlines()
+
+
+def _end(processes: list[psutil.Process], stop_signal: signal.Signals, timeout_s: float) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(stop_signal)
+    gone(processes, timeout_s=timeout_s)
+    for process in processes:
+        # The group, so that what it started goes too, also where it has ended itself.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    stubborn = gone(processes, timeout_s=_KILL_TIMEOUT_S)
+    if stubborn:
+        raise SetupError(
+            f"process {stubborn[0].pid}: left over from an earlier run and does not end; end it"
+        )
 
 
 def _command_line(process: psutil.Process) -> list[str]:

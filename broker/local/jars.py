@@ -119,13 +119,14 @@ def _fetch(jars: list[Jar], directory: Path, report: Callable[[int, int], None] 
         ThreadPoolExecutor(_THREADS) as pool,
     ):
         fetches = [pool.submit(_fetch_one, maven, jar, Path(scratch), directory) for jar in missing]
-        for fetch in as_completed(fetches):
-            if fetch.exception():
-                pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            for fetch in as_completed(fetches):
                 fetch.result()
-            present += 1
-            if report:
-                report(present, len(jars))
+                present += 1
+                if report:
+                    report(present, len(jars))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _fetch_one(maven: ModuleType, jar: Jar, scratch: Path, directory: Path) -> None:

@@ -21,10 +21,10 @@ from confluent_kafka.admin import AdminClient
 
 from broker.config import KafkaConfig
 from broker.errors import SetupError
-from broker.local.child import STOP_TIMEOUT_S, Child, Command, spawn, wait_until
+from broker.local.child import STOP_TIMEOUT_S, Child, Command, reap, spawn, wait_until
 from broker.local.jars import kafka_classpath
 from broker.local.kafka_format import format_storage
-from broker.local.kafka_log import reason_in
+from broker.local.kafka_log import Reason, reason_in
 from broker.local.kafka_properties import ADMIN, server_properties
 from broker.local.lock import DirectoryLock
 from broker.local.ports import HOST, answers, free_ports, is_free
@@ -74,6 +74,7 @@ class EmbeddedKafka:
         self._report = report
         self._lock = DirectoryLock(self.directory)
         self._child: Child | None = None
+        self._seen_bytes = 0
 
     @property
     def config(self) -> KafkaConfig:
@@ -83,6 +84,11 @@ class EmbeddedKafka:
             username=ADMIN,
             password=kept_secret(self.directory / "admin.password"),
         )
+
+    @property
+    def address(self) -> str:
+        """host:port of the client listener."""
+        return self.config.bootstrap
 
     @property
     def alive(self) -> bool:
@@ -114,13 +120,37 @@ class EmbeddedKafka:
         """
         if self.alive:
             return self
-        self._lock.acquire()
         try:
             self._start(timeout_s)
         except BaseException:
             self.stop()
             raise
         return self
+
+    def launch(self) -> None:
+        """Start the process, formatting the storage first where needed, and return at once.
+
+        A port that is taken is chosen anew at the first launch only: later, clients know it.
+
+        Raises:
+            SetupError: another process owns the directory, or jars or storage cannot be made.
+        """
+        self._lock.acquire()
+        classpath = kafka_classpath(report=self._report)
+        command = self._command(classpath)
+        reap(command)
+        self._write_properties(may_choose=self._child is None)
+        format_storage(self.directory, self.cluster_id, classpath, self.config.password)
+        self._seen_bytes = _size(self.logs / "server.log")
+        self._child = spawn(command)
+
+    def why(self) -> str:
+        """Why the last launch failed, in words, and where to read on."""
+        return f"{self.reason().words}; the whole story is in {self.logs / 'server.log'}"
+
+    def reason(self) -> Reason:
+        """What the broker's log says of the last launch."""
+        return reason_in(self.logs / "server.log", self.logs / "stdout.log", self._seen_bytes)
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """End the broker in good order; after `timeout_s` by force. Repeatable."""
@@ -160,24 +190,15 @@ class EmbeddedKafka:
         self.stop()
 
     def _start(self, timeout_s: float) -> None:
-        classpath = kafka_classpath(report=self._report)
-        command = self._command(classpath)
-        for attempt in range(1, _BIND_ATTEMPTS_MAX + 1):
-            self._write_properties()
-            format_storage(self.directory, self.cluster_id, classpath, self.config.password)
-            seen_bytes = _size(self.logs / "server.log")
-            self._child = spawn(command)
+        for _ in range(_BIND_ATTEMPTS_MAX):
+            self.launch()
             wait_until(lambda: not self.alive or self.ready(), timeout_s=timeout_s)
             if self.ready():
                 return
-            reason = reason_in(self.logs / "server.log", self.logs / "stdout.log", seen_bytes)
-            if reason.port_taken and attempt < _BIND_ATTEMPTS_MAX:
-                self._choose_ports()
-                continue
-            raise SetupError(
-                f"Kafka in {self.directory}: did not start: {reason.words}; "
-                f"the whole story is in {self.logs / 'server.log'}"
-            )
+            if not self.reason().port_taken:
+                break
+            self._choose_ports()
+        raise SetupError(f"Kafka in {self.directory}: did not start: {self.why()}")
 
     def _command(self, classpath: str) -> Command:
         return Command(
@@ -196,9 +217,9 @@ class EmbeddedKafka:
             cwd=self.directory,
         )
 
-    def _write_properties(self) -> None:
+    def _write_properties(self, *, may_choose: bool) -> None:
         client, controller = self._ports()
-        if not (is_free(client) and is_free(controller)):
+        if may_choose and not (is_free(client) and is_free(controller)):
             client, controller = self._choose_ports()
         text = server_properties(
             client_port=client,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.local.child import tail
+
 _WORDS = {
     "failed to bind": "one of its ports is taken by another program",
     "No readable meta.properties": "its data directory was never formatted, or lost its files",
@@ -31,21 +33,13 @@ def reason_in(log: Path, output: Path, seen_bytes: int) -> Reason:
         output: what Java itself printed; it speaks where the broker never got to its log.
         seen_bytes: length of the log before this start.
     """
-    text = _read(log, seen_bytes)
+    written = tail(log, seen_bytes)
+    text = "\n".join(written)
     for mark, words in _WORDS.items():
         if mark in text:
             return Reason(words, port_taken=mark == "failed to bind")
-    errors = [line for line in text.splitlines() if " ERROR " in line or " FATAL " in line]
-    lines = errors or _read(output, 0).strip().splitlines()
+    errors = [line for line in written if " ERROR " in line or " FATAL " in line]
+    lines = errors or tail(output, 0)
     if lines:
         return Reason(lines[-1][:_ERROR_MAX_CHARACTERS])
     return Reason("it gave no reason in the time allowed; is the machine very busy?")
-
-
-def _read(path: Path, seen_bytes: int) -> str:
-    if not path.exists():
-        return ""
-    with path.open("rb") as opened:
-        # The log was rolled over in between where it is shorter than it was.
-        opened.seek(seen_bytes if path.stat().st_size >= seen_bytes else 0)
-        return opened.read().decode(errors="replace")

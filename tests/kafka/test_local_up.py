@@ -1,0 +1,77 @@
+"""`weir up`, `status`, `down` as a user calls them, with real Kafka and PostgreSQL."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from broker.config import connections
+from broker.local.child import gone, is_running
+
+pytestmark = pytest.mark.kafka
+
+EMBEDDED_ALONE = ["--without", "serve", "--without", "router", "--without", "ledger"]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home; whatever a failed test left running in it is ended."""
+    directory = Path(tempfile.mkdtemp(prefix="weir-home-"))
+    directory.chmod(0o711)
+    yield directory
+    weir("down", directory)
+    shutil.rmtree(directory)
+
+
+def weir(verb: str, home: Path, *arguments: str, code: int | None = 0) -> dict[str, Any]:
+    called = [sys.executable, "-m", "broker", verb, "--home", str(home), "--json", *arguments]
+    done = subprocess.run(called, capture_output=True, text=True, check=False, timeout=200)
+    assert code is None or done.returncode == code, done.stderr
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def left_in(home: Path) -> list[list[str]]:
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(str(home) in part for part in line)]
+
+
+def test_up_survives_kill_and_down_leaves_nothing(home: Path) -> None:
+    """One life: up, a killed supervisor, up again with the same data, status, down."""
+    first = weir("up", home, "--quick-start", *EMBEDDED_ALONE)
+    assert first["well"]
+    assert [one["name"] for one in first["processes"]] == ["kafka", "postgres"]
+    assert (home / "connections.json").stat().st_mode & 0o777 == 0o600
+    admin = AdminClient(connections(home, {}).kafka.client())
+    admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(30)
+
+    supervisor = psutil.Process(first["supervisor_pid"])
+    embedded = [psutil.Process(one["pid"]) for one in first["processes"]]
+    supervisor.kill()
+    assert gone([supervisor], timeout_s=30) == []
+    assert all(is_running(one) for one in embedded)
+    assert weir("status", home, code=1)["up"] is False
+
+    again = weir("up", home, "--quick-start", *EMBEDDED_ALONE)
+    assert again["well"]
+    assert not any(is_running(one) for one in embedded)
+    assert [one["address"] for one in again["processes"]] == [
+        one["address"] for one in first["processes"]
+    ]
+    assert (
+        "kept" in AdminClient(connections(home, {}).kafka.client()).list_topics(timeout=30).topics
+    )
+    assert weir("status", home)["supervisor_pid"] == again["supervisor_pid"]
+    assert weir("up", home)["supervisor_pid"] == again["supervisor_pid"]  # it is up: nothing to do
+
+    assert weir("down", home)["stopped"] == ["kafka", "postgres"]
+    assert left_in(home) == []
+    assert weir("down", home)["stopped"] == []
