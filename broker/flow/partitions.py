@@ -60,7 +60,7 @@ class Partitions:
         return sorted(set(self.chains) - set(self.stopped))
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Recover each chain; where to read from. Stopped ones are paused by the lane."""
+        """Recover each chain; where to read from. Partitions left out are paused."""
         starts: dict[TopicPartition, int] = {}
         try:
             committed = self._committed(partitions)
@@ -68,10 +68,12 @@ class Partitions:
                 sorted({tp.topic for tp in partitions}), timeout_s=self._settings.request_timeout_s
             )
             for tp in partitions:
-                starts[tp] = self._start(tp, committed.get(tp), ids.get(tp.topic))
+                start = self._start(tp, committed.get(tp), ids.get(tp.topic))
+                if start is not None:
+                    starts[tp] = start
         except WeirError as error:
             self.failure = error
-        return {tp: starts.get(tp, 0) for tp in partitions}
+        return starts
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Nothing is in flight while the lane polls; what it holds back of them is dropped."""
@@ -109,29 +111,32 @@ class Partitions:
                 if self._monotonic() >= deadline:
                     raise
 
-    def _start(self, tp: TopicPartition, committed: Committed | None, topic_id: str | None) -> int:
+    def _start(
+        self, tp: TopicPartition, committed: Committed | None, topic_id: str | None
+    ) -> int | None:
         product = self._tail.policy.product_of(tp.topic)
         if product is None or product.ended:
             self.stop(tp, "topic-ended", "the policy knows no such topic, or it has ended")
-            return 0
+            return None
         if topic_id != product.topic_id:
             self.stop(tp, "topic-recreated", f"its id is {topic_id}, not {product.topic_id}")
-            return 0
+            return None
         try:
             chain = self._recovery.chain(tp, product.topic_id, committed)
         except ChainBrokenError as error:
             self.stop(tp, "checkpoint-broken", str(error))
-            return 0
+            return None
         self._policy_at_least(chain.seq)
         return self._within_log(tp, chain)
 
-    def _within_log(self, tp: TopicPartition, chain: Chain) -> int:
+    def _within_log(self, tp: TopicPartition, chain: Chain) -> int | None:
         self.chains[tp] = chain
         log = self._consumer.offsets(tp, timeout_s=self._settings.request_timeout_s)
         if chain.next_offset > log.last_stable:
             why = f"committed {chain.next_offset}, but the log ends at {log.last_stable}"
             self.stop(tp, "beyond-end", why)
-        elif chain.next_offset < log.start:
+            return None
+        if chain.next_offset < log.start:
             why = f"offsets {chain.next_offset} to {log.start} expired before they were routed"
             raise_alarm("gap", f"{tp.topic}/{tp.partition}", why)
             self.gaps[tp] = Gap(log.start, "expired")

@@ -1,0 +1,95 @@
+"""Topics that change under the running router."""
+
+from broker import metrics
+from broker.log.ports import TopicPartition
+from tests.sim.checks import committed, segments
+from tests.sim.world import PARTITIONS, TOPIC, World
+
+
+def _steps(world: World, count: int) -> None:
+    for _ in range(count):
+        world.workers[0].step()
+        world.clock.ms += 50
+
+
+def _alarms(kind: str) -> set[str]:
+    return {
+        sample.labels["subject"]
+        for metric in metrics.ALARM.collect()
+        for sample in metric.samples
+        if sample.labels["kind"] == kind and sample.value
+    }
+
+
+def test_recreated_topic_stops_the_product() -> None:
+    """A source topic recreated between two polls: nothing of the new one is delivered."""
+    world = World(1, workers=1)
+    world.produce()
+    _steps(world, 40)
+    before = {
+        topic: [len(committed(world.log, topic, p)) for p in range(PARTITIONS)]
+        for topic in world.model.delivery_topics.values()
+    }
+    world.log.recreate_topic(TOPIC)
+    world.reconnect()
+    for _ in range(30):
+        world.produce()
+    _steps(world, 80)
+    for topic, counts in before.items():
+        assert [len(committed(world.log, topic, p)) for p in range(PARTITIONS)] == counts
+    assert _alarms("topic-recreated")
+
+
+def test_expired_records_become_a_gap() -> None:
+    """Records that retention took before they were routed are named by a gap segment."""
+    world = World(2, workers=1)
+    while len(world.log.entries(TOPIC)[0]) < 6:
+        world.produce()
+    world.log.trim(TopicPartition(TOPIC, 0), 4)
+    _steps(world, 60)
+    first = segments(world.log)[TOPIC, 0][0]
+    assert (first["kind"], first["first_offset"], first["next_offset"]) == ("gap", 0, 4)
+    assert first["gap_reason"] == "expired"
+
+
+def test_unreadable_record_becomes_a_gap() -> None:
+    """A record that cannot be decompressed is named, and what follows is delivered."""
+    world = World(3, workers=1)
+    while len(world.log.entries(TOPIC)[0]) < 6:
+        world.produce()
+    world.log.set_readable(TopicPartition(TOPIC, 0), 2, readable=False)
+    _steps(world, 80)
+    chain = segments(world.log)[TOPIC, 0]
+    gaps = [s for s in chain if s["kind"] == "gap"]
+    assert [(s["first_offset"], s["next_offset"], s["gap_reason"]) for s in gaps] == [
+        (2, 3, "unreadable")
+    ]
+    assert chain[-1]["next_offset"] >= len(world.log.entries(TOPIC)[0]) - 1
+
+
+def test_lost_checkpoints_are_found_in_the_segments() -> None:
+    """Expired group offsets: the last committed segment is the checkpoint, nothing is repeated."""
+    world = World(4, workers=1)
+    for _ in range(10):
+        world.produce()
+    _steps(world, 60)
+    world.log.forget_offsets("weir-router")
+    world.workers[0].lane.rebuild()
+    for _ in range(5):
+        world.produce()
+    world.settle()
+    world.check()
+
+
+def test_unwritable_delivery_holds_back_that_subscription_alone() -> None:
+    """One topic that cannot be written is named undeliverable; the other subscription goes on."""
+    world = World(5, workers=1)
+    world.log.set_writable("delivery.trial.all", writable=False)
+    for _ in range(10):
+        world.produce()
+    _steps(world, 100)
+    world.check()
+    chain = [s for chain in segments(world.log).values() for s in chain]
+    undeliverable = {row["subscription"] for s in chain for row in s["undeliverable"]}
+    assert undeliverable == {"trial/all"}
+    assert sum(len(committed(world.log, "delivery.grid.all", p)) for p in range(PARTITIONS)) > 0
