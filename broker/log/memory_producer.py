@@ -177,6 +177,8 @@ class MemoryProducer:
         A topic that has just become unwritable fails in the background, as in librdkafka: the
         transaction is tainted, and the next send to it raises at once.
         """
+        if self._must_abort:
+            raise LogAbortableError(f"{self.name}: abort first: {self._must_abort}")
         why = self._refusal(at.topic)
         if why is not None:
             if at.topic in self._failed or at.topic not in self._topic_ids:

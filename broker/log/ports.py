@@ -193,6 +193,7 @@ class Producer(Protocol):
         Raises:
             TopicUnwritableError: this topic cannot be written; nothing taints the transaction,
                 the caller must abort it.
+            LogAbortableError: an earlier record of this transaction failed meanwhile.
             FencedError: the producer has been displaced, or failed for good.
             LogTimeoutError: no room in time.
         """

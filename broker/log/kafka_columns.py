@@ -1,0 +1,80 @@
+"""Messages to columns: the price of every record that comes in.
+
+Each column is one pass in C (`map` over the library's accessors). No Python step a record, but
+for the timestamps, which come in pairs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from confluent_kafka import KafkaError, Message
+
+from broker.log.ports import EMPTY, Fetched, Records, TopicPartition
+
+_END = KafkaError._PARTITION_EOF  # noqa: SLF001  the library's names for its own codes
+_UNREADABLE = {
+    KafkaError._BAD_COMPRESSION,  # noqa: SLF001
+    KafkaError._BAD_MSG,  # noqa: SLF001
+    KafkaError._UNDERFLOW,  # noqa: SLF001
+    KafkaError.INVALID_MSG,
+    KafkaError.INVALID_RECORD,
+}
+
+
+def columns(messages: Sequence[Message]) -> tuple[dict[TopicPartition, Fetched], list[Message]]:
+    """Group what one `consume` brought, by partition.
+
+    Returns:
+        Per partition what was fetched, ends and unreadable records included; and the messages
+        that report any other error.
+    """
+    errors = list(map(Message.error, messages))
+    if errors.count(None) == len(errors):
+        return _records(messages), []
+    fetched = _records([m for m, error in zip(messages, errors, strict=True) if error is None])
+    others = []
+    for message, error in zip(messages, errors, strict=True):
+        if error is not None and not _noted(fetched, message, error.code()):
+            others.append(message)
+    return fetched, others
+
+
+def _records(messages: Sequence[Message]) -> dict[TopicPartition, Fetched]:
+    """Runs of one partition are long, since a fetch brings many: find them, then join them."""
+    runs: dict[TopicPartition, list[Message]] = {}
+    first = 0
+    places = zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)
+    for (topic, partition), run in groupby(places):
+        stop = first + len(list(run))
+        runs.setdefault(TopicPartition(topic, partition), []).extend(messages[first:stop])
+        first = stop
+    return {
+        place: Fetched(place, _columns(run), run[-1].offset() + 1) for place, run in runs.items()
+    }
+
+
+def _columns(messages: list[Message]) -> Records:
+    return Records(
+        list(map(Message.offset, messages)),
+        [timestamp for _, timestamp in map(Message.timestamp, messages)],
+        list(map(Message.key, messages)),
+        list(map(Message.value, messages)),
+        list(map(Message.headers, messages)),
+    )
+
+
+def _noted(fetched: dict[TopicPartition, Fetched], message: Message, code: int) -> bool:
+    """Note an end or an unreadable record; False where it is neither.
+
+    Records behind an end that was reported in between are newer than the report, which is void.
+    """
+    if code != _END and code not in _UNREADABLE:
+        return False
+    place = TopicPartition(message.topic(), message.partition())
+    known = fetched.get(place, Fetched(place, EMPTY, message.offset()))
+    if code in _UNREADABLE:
+        fetched[place] = replace(known, unreadable_at=max(message.offset(), known.next_offset))
+    elif message.offset() >= known.next_offset:
+        fetched[place] = replace(known, next_offset=message.offset(), at_end=True)
+    return True

@@ -1,0 +1,162 @@
+"""Reads partitions by hand on confluent-kafka, fast forward and cheap at the end.
+
+Going on where the last read of the same partition ended uses what was fetched ahead. The end is
+asked of the leader; the client's own reports of it come once, and up to 100 ms late.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+
+import confluent_kafka as ck
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka.admin import AdminClient
+
+from broker.config import KafkaConfig
+from broker.errors import LogTimeoutError, OffsetOutOfRangeError
+from broker.log import kafka_settings
+from broker.log.kafka_bounded import bounded
+from broker.log.kafka_columns import columns
+from broker.log.kafka_consumer import watermarks
+from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
+from broker.log.ports import EMPTY, Fetched, Offsets, Records, TopicPartition
+
+_SLICE_S = 0.1  # a `consume` waits for all it was asked for: how long it may, for the last ones
+_CLOSE_TIMEOUT_S = 5.0
+_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
+
+
+class KafkaReader:
+    """Implements `ports.Reader`."""
+
+    def __init__(self, config: KafkaConfig, *, committed: bool) -> None:
+        self._credentials = Credentials(config.username, config.bootstrap)
+        shared = kafka_settings.client(config, "weir-reader") | {"error_cb": self._credentials}
+        self._client = ck.Consumer(
+            shared | kafka_settings.fetching(committed=committed) | kafka_settings.reading(),
+            logger=LIBRDKAFKA,
+        )
+        self._admin = AdminClient(shared, logger=LIBRDKAFKA)
+        self._place: TopicPartition | None = None
+        self._next_offset = -1
+        self._end = -1
+
+    def read(
+        self,
+        partition: TopicPartition,
+        first_offset: int,
+        *,
+        records_max: int,
+        timeout_s: float,
+    ) -> Fetched:
+        """Records from `first_offset` on, at most `records_max`, until the end or `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        asked = self._go_to(partition, first_offset, timeout_s)
+        brought = Fetched(partition, EMPTY, first_offset)
+        while True:
+            if brought.next_offset >= self._end and not asked:
+                self._end = self.offsets(partition, timeout_s=timeout_s).last_stable
+                asked = True
+            self._next_offset = brought.next_offset
+            room = records_max - len(brought.records)
+            at_end = brought.next_offset >= self._end
+            left_s = deadline - time.monotonic()
+            if at_end or room <= 0 or left_s <= 0 or brought.unreadable_at is not None:
+                return replace(brought, at_end=at_end)
+            wanted = min(room, self._end - brought.next_offset)
+            messages = call("read", self._client.consume, wanted, min(left_s, _SLICE_S))
+            self._credentials.check()
+            brought = _joined(brought, self._sorted(messages, partition))
+
+    def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
+        """Log start and end."""
+        try:
+            return watermarks(self._client, partition, timeout_s)
+        except LogTimeoutError:
+            if self._place is None:  # else it would take a record
+                self._client.poll(0)  # serves the callback that tells of refused credentials
+            self._credentials.check()
+            raise
+
+    def partitions(self, topic: str, *, timeout_s: float) -> int:
+        """How many partitions the topic has; 0 where it does not exist."""
+        metadata = call("topics", lambda: self._client.list_topics(topic, timeout=timeout_s))
+        known = metadata.topics.get(topic)
+        if known is None or known.error is not None:
+            return 0
+        return len(known.partitions)
+
+    def topic_ids(self, topics: Sequence[str], *, timeout_s: float) -> dict[str, str]:
+        """UUID of each topic that exists."""
+        if not topics:
+            return {}
+        names = ck.TopicCollection(list(topics))
+        futures = self._admin.describe_topics(names, request_timeout=timeout_s)
+        found = {}
+        for topic, future in futures.items():
+            try:
+                found[topic] = _canonical(future.result(timeout_s + _SLICE_S).topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise ours(error.args[0], f"{topic}: topic id") from error
+            except TimeoutError as error:
+                raise LogTimeoutError(f"{topic}: topic id: no answer in {timeout_s} s") from error
+        return found
+
+    def close(self) -> None:
+        """Let go of the client."""
+        bounded("reader: close", self._client.close, timeout_s=_CLOSE_TIMEOUT_S)
+
+    def _go_to(self, partition: TopicPartition, first_offset: int, timeout_s: float) -> bool:
+        """Stand at `first_offset`; whether the end was asked for now."""
+        if partition == self._place and first_offset == self._next_offset:
+            return False
+        offsets = self.offsets(partition, timeout_s=timeout_s)
+        if not offsets.start <= first_offset <= offsets.last_stable:
+            raise OffsetOutOfRangeError(*partition, first_offset)
+        place = ck.TopicPartition(*partition, first_offset)
+        call("read", self._client.assign, [place])
+        self._place, self._next_offset, self._end = partition, first_offset, offsets.last_stable
+        return True
+
+    def _sorted(self, messages: Sequence[Message], partition: TopicPartition) -> Fetched | None:
+        """What was fetched of this partition.
+
+        Raises:
+            OffsetOutOfRangeError, LogError: what a message reports.
+        """
+        fetched, others = columns(messages)
+        for message in others:
+            error = message.error()
+            if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+                self._place = None
+                raise OffsetOutOfRangeError(*partition, self._next_offset)
+            if error.code() not in _PASSING and not error.retriable():
+                self._place = None
+                raise ours(error, f"{partition.topic}[{partition.partition}]: read")
+        return fetched.get(partition)
+
+
+def _joined(before: Fetched, after: Fetched | None) -> Fetched:
+    """Both in one; a committed reader may stand past the last record, at an end."""
+    if after is None:
+        return before
+    next_offset = max(before.next_offset, after.next_offset)
+    if not before.records:
+        return replace(after, next_offset=next_offset)
+    both = Records(
+        [*before.records.offsets, *after.records.offsets],
+        [*before.records.timestamps_ms, *after.records.timestamps_ms],
+        [*before.records.keys, *after.records.keys],
+        [*before.records.values, *after.records.values],
+        [*before.records.headers, *after.records.headers],
+    )
+    return replace(after, records=both, next_offset=next_offset)
+
+
+def _canonical(topic_id: ck.Uuid) -> str:
+    """The library's two signed halves as a UUID."""
+    high = topic_id.get_most_significant_bits() & (2**64 - 1)
+    low = topic_id.get_least_significant_bits() & (2**64 - 1)
+    return str(uuid.UUID(int=high << 64 | low))
