@@ -93,13 +93,13 @@ class Exchange:
     def _run(self) -> None:
         reap_home(self.home)
         _record_supervisor(self.home)
-        supervisor = Supervisor(self._units(), home=self.home)
+        supervisor = Supervisor(self._units(), home=self.home, on_ready=self._unit_ready)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: supervisor.request_stop())
         try:
             self._fetch_jars(supervisor)
-            supervisor.start(before=self._write_connections)
-            self._write_connections("")
+            self._write_connections()
+            supervisor.start()
             supervisor.watch()
         except StopRequested:
             supervisor.stop()
@@ -142,10 +142,12 @@ class Exchange:
             metrics=verb != "serve",
         )
 
-    def _write_connections(self, next_unit: str) -> None:
-        """Once what is embedded has its ports, and before the first process that reads it."""
-        if next_unit in ("kafka", "postgres"):
-            return
+    def _unit_ready(self, name: str) -> None:
+        """An embedded service may have had to choose another port than it remembered."""
+        if name in ("kafka", "postgres"):
+            self._write_connections()
+
+    def _write_connections(self) -> None:
         path = self.home / CONNECTIONS_FILE
         text = json.dumps(self._connections(), indent=1)
         if not path.exists() or path.read_text() != text:

@@ -61,6 +61,7 @@ class Supervisor:
     Args:
         units: name and unit, in the order they start; they stop in the reverse order.
         home: its state is written to `home/run/state.json`.
+        on_ready: called with a unit's name when it is ready, before anybody else learns of it.
         clock: seconds that never run backwards.
     """
 
@@ -69,10 +70,12 @@ class Supervisor:
         units: list[tuple[str, Unit]],
         *,
         home: Path,
+        on_ready: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watched = [_Watched(name, unit) for name, unit in units]
         self._home = home
+        self._on_ready = on_ready
         self._clock = clock
         self._written: State | None = None
         self._stop_requested = False
@@ -94,19 +97,14 @@ class Supervisor:
         if self._stop_requested:
             raise StopRequested
 
-    def start(self, *, before: Callable[[str], None] | None = None) -> None:
+    def start(self) -> None:
         """Start everything, in order, each when the one before is ready. Blocks.
-
-        Args:
-            before: called with a unit's name just before it is launched.
 
         Raises:
             SetupError: a unit did not get ready; says which and why. Call `stop` then.
         """
         for watched in self._watched:
             self.checkpoint()
-            if before:
-                before(watched.name)
             self._start_one(watched)
 
     def watch(self) -> None:
@@ -153,6 +151,7 @@ class Supervisor:
         if watched.condition in ("starting", "ready") and not watched.unit.alive:
             self._died(watched, watched.unit.why(), now)
         elif watched.condition == "starting" and watched.unit.ready():
+            self._on_ready(watched.name)
             watched.condition = "ready"
             watched.reason = ""
         elif watched.condition == "ready" and now - watched.launched_at_s > _STEADY_S:

@@ -63,15 +63,15 @@ def watching(supervisor: Supervisor) -> Iterator[None]:
 def test_starts_in_order_and_leaves_nothing(tmp_path: Path) -> None:
     """Each is launched when the one before is ready; `stop` leaves no process and no record."""
     units = [(name, stand_in(tmp_path, name)) for name in ("first", "second")]
-    supervisor = Supervisor(list(units), home=tmp_path)
-    ready_before: dict[str, list[str]] = {}
+    alive_when_ready: dict[str, list[str]] = {}
+
+    def note(name: str) -> None:
+        alive_when_ready[name] = [other for other, unit in units if unit.alive]
+
+    supervisor = Supervisor(list(units), home=tmp_path, on_ready=note)
     try:
-        supervisor.start(
-            before=lambda name: ready_before.update(
-                {name: [other for other, unit in units if unit.ready()]}
-            )
-        )
-        assert ready_before == {"first": [], "second": ["first"]}
+        supervisor.start()
+        assert alive_when_ready == {"first": ["first"], "second": ["first", "second"]}
         pids = [unit.pid for _, unit in units]
         processes = [psutil.Process(pid) for pid in pids]
         state = read_state(tmp_path)
@@ -87,7 +87,7 @@ def test_starts_in_order_and_leaves_nothing(tmp_path: Path) -> None:
 def test_brings_back_what_was_killed(tmp_path: Path) -> None:
     """A child that is killed runs again, on the same port, and the restart is counted."""
     unit = stand_in(tmp_path, "one")
-    supervisor = Supervisor([("one", unit)], home=tmp_path)
+    supervisor = Supervisor([("one", unit)], home=tmp_path, on_ready=print)
     supervisor.start()
     first = unit.pid
     with watching(supervisor):
@@ -103,7 +103,8 @@ def test_brings_back_what_was_killed(tmp_path: Path) -> None:
 
 def test_gives_up_at_start_and_says_why(tmp_path: Path) -> None:
     """What dies again and again at the start ends it, with the last line of its log."""
-    supervisor = Supervisor([("router", stand_in(tmp_path, "router", DIES))], home=tmp_path)
+    units = [("router", stand_in(tmp_path, "router", DIES))]
+    supervisor = Supervisor(list(units), home=tmp_path, on_ready=print)
     with pytest.raises(SetupError, match=r"router: did not get ready.*no such topic"):
         supervisor.start()
     supervisor.stop()
