@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from broker.errors import InvalidFieldError
 
@@ -75,9 +76,30 @@ def connections(home: Path, environ: Mapping[str, str] | None = None) -> Connect
         InvalidFieldError: neither the environment nor the home says it.
     """
     env = os.environ if environ is None else environ
-    path = home / CONNECTIONS_FILE
-    stored = json.loads(path.read_text()) if path.exists() else {}
-    kafka = stored.get("kafka", {})
+    stored = _stored(home)
+    database_url = env.get("WEIR_DATABASE_URL") or stored.get("database_url")
+    if not database_url:
+        raise InvalidFieldError(
+            "WEIR_DATABASE_URL",
+            f"is not set and {home / CONNECTIONS_FILE} does not name a database; run `weir up`, "
+            "or set it",
+        )
+    return Connections(
+        kafka=kafka_config(home, env),
+        database_url=database_url,
+        api_url=env.get("WEIR_API_URL") or stored.get("api_url"),
+        operator_token=_token(env) or stored.get("operator_token"),
+    )
+
+
+def kafka_config(home: Path, environ: Mapping[str, str] | None = None) -> KafkaConfig:
+    """Where Kafka is, for a process that needs nothing else.
+
+    Raises:
+        InvalidFieldError: neither the environment nor the home says it.
+    """
+    env = os.environ if environ is None else environ
+    kafka = _stored(home).get("kafka", {})
     if env.get("WEIR_KAFKA_BOOTSTRAP"):
         kafka = {
             "bootstrap": env["WEIR_KAFKA_BOOTSTRAP"],
@@ -89,20 +111,16 @@ def connections(home: Path, environ: Mapping[str, str] | None = None) -> Connect
     if not kafka:
         raise InvalidFieldError(
             "WEIR_KAFKA_BOOTSTRAP",
-            f"is not set and {path} does not exist; run `weir up`, or name a cluster of your own",
+            f"is not set and {home / CONNECTIONS_FILE} does not exist; run `weir up`, or name a "
+            "cluster of your own",
         )
-    database_url = env.get("WEIR_DATABASE_URL") or stored.get("database_url")
-    if not database_url:
-        raise InvalidFieldError(
-            "WEIR_DATABASE_URL",
-            f"is not set and {path} does not name a database; run `weir up`, or set it",
-        )
-    return Connections(
-        kafka=KafkaConfig(**kafka),
-        database_url=database_url,
-        api_url=env.get("WEIR_API_URL") or stored.get("api_url"),
-        operator_token=_token(env) or stored.get("operator_token"),
-    )
+    return KafkaConfig(**kafka)
+
+
+def _stored(home: Path) -> dict[str, Any]:
+    path = home / CONNECTIONS_FILE
+    stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return stored
 
 
 def _password(env: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from broker.config import connections
+from broker.config import home_from, kafka_config
 
 
 @click.command()
@@ -19,7 +19,6 @@ def router(home: Path | None, instance: str, metrics_port: int) -> None:
     Exits 0 after SIGTERM or SIGINT; 1 if it had to give up.
     """
     from broker.clock import SystemClock
-    from broker.config import home_from
     from broker.flow.app import router_app
     from broker.flow.lane import Lane
     from broker.flow.settings import LaneSettings
@@ -27,11 +26,11 @@ def router(home: Path | None, instance: str, metrics_port: int) -> None:
     from broker.log.kafka import KafkaLog
     from broker.streams import run
 
-    config = connections(home_from(os.environ, str(home) if home else None))
+    kafka = kafka_config(home_from(os.environ, str(home) if home else None))
     settings = LaneSettings()
     with ThreadPoolExecutor(1, thread_name_prefix="guard") as guard:
         lane = Lane(
-            KafkaLog(config.kafka),
+            KafkaLog(kafka),
             instance=instance,
             settings=settings,
             clock=SystemClock(),

@@ -20,7 +20,7 @@ SCHEMA = fastavro.parse_schema(json.loads(Path("schemas/Segment.avsc").read_text
 GROUP = "weir-router"
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """An invariant does not hold."""
 
 
@@ -50,21 +50,23 @@ def check_coverage(log: MemoryLog) -> None:
         for segment in chain:
             where = f"{topic}/{partition} segment {segment['number']}"
             if segment["number"] != number + 1:
-                raise Broken(f"{where}: follows {number}")
+                raise BrokenError(f"{where}: follows {number}")
             if segment["first_offset"] != next_offset:
-                raise Broken(f"{where}: begins at {segment['first_offset']}, not {next_offset}")
+                raise BrokenError(
+                    f"{where}: begins at {segment['first_offset']}, not {next_offset}"
+                )
             if segment["previous_digest"] != digest:
-                raise Broken(f"{where}: names another digest")
+                raise BrokenError(f"{where}: names another digest")
             if segment["watermark_ms"] < watermark or segment["seq"] < seq:
-                raise Broken(f"{where}: watermark or seq ran backwards")
+                raise BrokenError(f"{where}: watermark or seq ran backwards")
             if segment["watermark_ms"] // 900_000 != segment["billing_first_ms"] // 900_000:
-                raise Broken(f"{where}: straddles a quarter hour")
+                raise BrokenError(f"{where}: straddles a quarter hour")
             number, next_offset = segment["number"], segment["next_offset"]
             digest, watermark = segment["own_digest"], segment["watermark_ms"]
             seq = segment["seq"]
         at = offsets.get(TopicPartition(topic, partition))
         if chain and (at is None or at.offset != next_offset):
-            raise Broken(f"{topic}/{partition}: committed {at}, segments reach {next_offset}")
+            raise BrokenError(f"{topic}/{partition}: committed {at}, segments reach {next_offset}")
 
 
 def check_deliveries(log: MemoryLog, model: "Model") -> None:
@@ -72,40 +74,43 @@ def check_deliveries(log: MemoryLog, model: "Model") -> None:
     chains = segments(log)
     for (topic, partition), chain in chains.items():
         source = {e.offset: e for e in committed(log, topic, partition)}
-        expected: dict[str, list[Any]] = defaultdict(list)
-        refused = []
-        for segment in chain:
-            held = {row["subscription"] for row in segment["undeliverable"]}
-            counts: dict[str, int] = defaultdict(int)
-            for offset in range(segment["first_offset"], segment["next_offset"]):
-                entry = source.get(offset)
-                if entry is None or segment["kind"] != "records":
-                    continue
-                if not model.valid(entry, segment["seq"]):
-                    refused.append(entry.value)
-                    continue
-                for subscription in model.entitled(segment["seq"]):
-                    if subscription not in held:
-                        counts[subscription] += 1
-                        expected[subscription].append((entry.key, entry.value, entry.timestamp_ms))
-            said = {row["subscription"]: row["records"] for row in segment["deliveries"]}
-            if said != dict(counts):
-                raise Broken(f"{topic}/{partition} {segment['number']}: {said}, not {counts}")
+        expected, refused = _expected(source, chain, model)
         for subscription, topic_name in model.delivery_topics.items():
             seen = committed(log, topic_name, partition)
             got = [(e.key, e.value, e.timestamp_ms) for e in seen]
-            if got != expected[subscription]:
-                raise Broken(
-                    f"{topic_name}/{partition}: {len(got)} visible, "
-                    f"{len(expected[subscription])} entitled and accounted for"
+            wanted = [(e.key, e.value, e.timestamp_ms) for e in expected[subscription]]
+            if got != wanted:
+                raise BrokenError(
+                    f"{topic_name}/{partition}: {len(got)} visible, {len(wanted)} accounted for"
                 )
         copies = [e.value for e in committed(log, model.quarantine_topic, partition)]
         if copies != refused:
-            raise Broken(f"quarantine {partition}: {len(copies)} visible, {len(refused)} refused")
+            raise BrokenError(f"quarantine {partition}: {len(copies)}, refused {len(refused)}")
     for topic_name in model.delivery_topics.values():
         for partition in log.entries(topic_name):
             if (model.topic, partition) not in chains and committed(log, topic_name, partition):
-                raise Broken(f"{topic_name}/{partition}: delivered without a segment")
+                raise BrokenError(f"{topic_name}/{partition}: delivered without a segment")
+
+
+def _expected(
+    source: dict[int, Entry], chain: list[dict[str, Any]], model: "Model"
+) -> tuple[dict[str, list[Entry]], list[bytes | None]]:
+    """What each subscription is to see of one partition, and the refused values."""
+    expected: dict[str, list[Entry]] = defaultdict(list)
+    refused: list[bytes | None] = []
+    for segment in (s for s in chain if s["kind"] == "records"):
+        offsets = range(segment["first_offset"], segment["next_offset"])
+        entries = [source[offset] for offset in offsets if offset in source]
+        valid = [entry for entry in entries if model.valid(entry, segment["seq"])]
+        refused += [entry.value for entry in entries if entry not in valid]
+        held = {row["subscription"] for row in segment["undeliverable"]}
+        entitled = model.entitled(segment["seq"]) - held if valid else frozenset()
+        for subscription in entitled:
+            expected[subscription] += valid
+        said = {row["subscription"]: row["records"] for row in segment["deliveries"]}
+        if said != dict.fromkeys(entitled, len(valid)):
+            raise BrokenError(f"segment {segment['number']}: {said}, not {entitled}")
+    return expected, refused
 
 
 class Model:

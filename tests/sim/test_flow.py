@@ -12,7 +12,7 @@ from broker.flow.batch import BatchSet
 from broker.flow.chain import Chain
 from broker.flow.clients import Clients
 from broker.flow.lane import Lane
-from tests.sim.checks import Broken
+from tests.sim.checks import BrokenError
 from tests.sim.world import World
 
 ALL_ACTS: list[Callable[[World], str]] = [
@@ -74,6 +74,6 @@ def test_refreshed_metadata_would_duplicate() -> None:
         world = World(seed, workers=2, lane_class=Careless)
         try:
             world.run(60, EVICTION_ACTS)
-        except Broken as error:
+        except BrokenError as error:
             broken.append(str(error))
     assert broken

@@ -118,7 +118,7 @@ class World:
     """Topics, workers, and the acts of fate."""
 
     def __init__(self, seed: int, *, workers: int, lane_class: type[Lane] = Lane) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311  a seed that replays, not a secret
         self.clock = SimClock()
         self.log = MemoryLog(now_ms=self.clock.now_ms)
         self.model = Model(TOPIC, QUARANTINE)
@@ -147,7 +147,7 @@ class World:
     def run(self, steps: int, acts: list[Callable[["World"], str]]) -> None:
         """So many steps, an act of fate before about every third; all is checked after each."""
         for _ in range(steps):
-            if self.random.random() < 0.35:  # noqa: PLR2004  about every third
+            if self.random.random() < 0.35:
                 self.trace.append(self.random.choice(acts)(self))
             else:
                 worker = self.random.choice(self.workers)
@@ -169,7 +169,7 @@ class World:
                 self.trace.append(f"settle: worker {worker.name} {worker.step()}")
             self.clock.ms += 200
             for transactional_id in self.log.open_transactions():
-                if self.random.random() < 0.05:  # noqa: PLR2004  as the broker's time-out would
+                if self.random.random() < 0.05:
                     self.log.expire_transaction(transactional_id)
             if self._settled():
                 self.check()
@@ -191,7 +191,7 @@ class World:
         """A few records, most of them valid."""
         records = [self._record() for _ in range(self.random.randint(1, 6))]
         partition = self.random.randrange(PARTITIONS)
-        aborted = self.random.random() < 0.2  # noqa: PLR2004
+        aborted = self.random.random() < 0.2
         producer = self._producer
         if aborted:
             self._aborting = producer = self.log.producer(transactional_id="somebody")
@@ -205,7 +205,7 @@ class World:
             [None] * len(records),
         )
         producer.send(TOPIC, partition, columns, timeout_s=1)
-        if aborted and self.random.random() < 0.5:  # noqa: PLR2004  else it stays open for a while
+        if aborted and self.random.random() < 0.5:
             producer.flush(timeout_s=1)
             producer.abort(timeout_s=1)
         return f"produced {len(records)} to {partition}{' and aborted' if aborted else ''}"
@@ -213,11 +213,11 @@ class World:
     def _record(self) -> bytes | None:
         kind = self.random.random()
         payload = self.random.randbytes(6)
-        if kind < 0.05:  # noqa: PLR2004
+        if kind < 0.05:
             return None
-        if kind < 0.15:  # noqa: PLR2004
+        if kind < 0.15:
             return b"{" + payload
-        if kind < 0.2:  # noqa: PLR2004
+        if kind < 0.2:
             return b"\0\0"
         return b"\0" + self.random.randint(1, self._schema_id).to_bytes(4) + payload
 
@@ -279,13 +279,13 @@ class World:
         return [consumer for consumer in alive if consumer.alive and consumer._topics]
 
     def kill(self) -> str:
-        """kill -9: no goodbye; a new process of the same name comes up."""
+        """A process dies without goodbye; a new process of the same name comes up."""
         worker = self.random.choice(self.workers)
         clients = worker.lane._clients
         if clients is not None:
             self.log.kill(clients.consumer)
             self.log.kill(clients.producer)
-            if self.random.random() < 0.7:  # noqa: PLR2004  else the session has not expired yet
+            if self.random.random() < 0.7:
                 self.log.evict(clients.consumer)
             else:
                 self._ghosts.append(clients.consumer)
@@ -325,7 +325,7 @@ class World:
     def bar(self) -> str:
         """A delivery topic cannot be written, or can be again."""
         topic = self.random.choice(sorted(self.model.delivery_topics.values()))
-        writable = self.random.random() < 0.5  # noqa: PLR2004
+        writable = self.random.random() < 0.5
         self.log.set_writable(topic, writable=writable)
         return f"{topic} writable: {writable}"
 
