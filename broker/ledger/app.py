@@ -23,20 +23,23 @@ from broker.streams import silent_app
 _CHANNEL_BATCHES_MAX = 4
 
 
-def ledger_app(log: Log, engine: Engine, *, instance: str) -> tuple[faust.App, UsageSource]:
+def ledger_app(
+    log: Log, engine: Engine, *, instance: str, backoff_s: float = 1.0
+) -> tuple[faust.App, UsageSource]:
     """The app and its source, for `broker.streams.run` or `serve`.
 
     Args:
         log: where `weir.usage` is.
         engine: the exchange's database.
         instance: names this process in the group `weir-ledger`.
+        backoff_s: how much longer to wait after each failure in a row.
     """
     app = silent_app("weir-ledger")
     channel = app.channel(maxsize=_CHANNEL_BATCHES_MAX)
     sink = Sink(engine)
     reader = UsageReader(log, sink, instance=instance)
     stopping = threading.Event()
-    source = UsageSource(reader, channel, stopping)
+    source = UsageSource(reader, channel, stopping, backoff_s=backoff_s)
     apply = Apply(reader, sink, pause=stopping.wait)
     thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-apply")
 

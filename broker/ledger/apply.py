@@ -19,8 +19,9 @@ from broker.ledger.reader import TOPIC, UsageReader
 from broker.ledger.reading import Batch, Reading
 from broker.ledger.sink import Sink
 
-# Together 63 s: longer than PostgreSQL takes to restart, shorter than the group waits for a poll.
-_RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+# Together 31.5 s: longer than PostgreSQL takes to restart, shorter than the minute after which the
+# group takes the partitions of a member that does not poll.
+_RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class Apply:
         """Apply it, or drop it if it does not follow on.
 
         Raises:
-            UnavailableError: the database did not answer for a minute; nothing is lost.
+            UnavailableError: the database did not answer for half a minute; nothing is lost.
         """
         reading = self._reader.readings.get(batch.partition)
         if reading is None or batch.epoch != reading.epoch:
@@ -77,7 +78,9 @@ def _show(partition: int, refused: Sequence[Refused], settlement: Settlement) ->
         raise_alarm("usage-refused", f"{TOPIC}/{partition}", why)
     for chain, difference in settlement.differing.items():
         raise_alarm("segment-differs", str(chain), str(difference))
-    for chain in settlement.held:
-        raise_alarm("coverage-hole", str(chain), str(settlement.coverage[chain].hole))
-    for chain in {entry.chain for entry in settlement.applied} - settlement.held.keys():
-        clear_alarm("coverage-hole", str(chain))
+    for chain in settlement.held.keys() | {entry.chain for entry in settlement.applied}:
+        hole = settlement.coverage[chain].hole
+        if hole is None:
+            clear_alarm("coverage-hole", str(chain))
+        else:
+            raise_alarm("coverage-hole", str(chain), hole)

@@ -20,7 +20,7 @@ from broker.ledger.reader import UsageReader
 from broker.ledger.reading import Batch
 
 _LAG_EVERY_S = 5.0
-# Ten failures in a row, a second longer apart each time, outlast a broker's restart. Then the
+# Ten failures in a row, each wait longer by the back-off, outlast a broker's restart. Then the
 # process ends, and its supervisor decides.
 _FAILURES_MAX = 10
 # A poll takes 0.2 s; a batch may wait for the database for a minute.
@@ -37,12 +37,18 @@ class UsageSource(Service):  # type: ignore[misc]  # mode is untyped to us
     """
 
     def __init__(
-        self, reader: UsageReader, channel: faust.Channel, stopping: threading.Event
+        self,
+        reader: UsageReader,
+        channel: faust.Channel,
+        stopping: threading.Event,
+        *,
+        backoff_s: float,
     ) -> None:
         super().__init__()
         self._reader = reader
         self._channel = channel
         self._stopping = stopping
+        self._backoff_s = backoff_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="usage-source")
         self._polled_at_s: float | None = None
 
@@ -86,9 +92,10 @@ class UsageSource(Service):  # type: ignore[misc]  # mode is untyped to us
     async def _recover(self, error: Exception, failures: int) -> None:
         if failures >= _FAILURES_MAX:
             raise UnavailableError(f"weir.usage cannot be read: {error}") from error
-        _log.warning("reading failed; joining anew", again_in_s=failures, error=str(error))
+        wait_s = failures * self._backoff_s
+        _log.warning("reading failed; joining anew", again_in_s=wait_s, error=str(error))
         await self._call(self._reader.reset)
-        await self.sleep(failures)
+        await self.sleep(wait_s)
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
