@@ -1,0 +1,85 @@
+"""The composition root: services in, an ASGI app out."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from broker import __version__
+from broker.api import (
+    accounts,
+    catalogue,
+    organisations,
+    plans,
+    problems,
+    products,
+    subscriptions,
+    tokens,
+)
+from broker.api.limits import BodyLimit
+from broker.api.measure import Measure
+from broker.api.services import Services
+from broker.resources import resource
+
+ROUTERS = (
+    organisations.router,
+    tokens.router,
+    accounts.router,
+    products.router,
+    plans.router,
+    catalogue.router,
+    subscriptions.router,
+)
+
+
+_WITH_PRICE = ("TermsIn", "VersionView")
+
+
+def create_app(services: Services) -> FastAPI:
+    """The app that answers `/v1`. Starts nothing: what runs beside it is `weir serve`'s."""
+    app = FastAPI(
+        title="Weir",
+        version=__version__,
+        description=(__doc__ or "").strip(),
+        openapi_url="/v1/openapi.json",
+        docs_url="/v1/docs",
+        redoc_url=None,
+    )
+    app.state.services = services
+    v1 = APIRouter(prefix="/v1")
+    for router in ROUTERS:
+        v1.include_router(router)
+    app.include_router(v1)
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Measure)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document with our problem and price schemas in it."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description="An exchange for industrial event streams.",
+            routes=app.routes,
+        )
+        schemas = document["components"]["schemas"]
+        schemas |= {"Problem": problems.SCHEMA, **_price_schemas()}
+        for name in _WITH_PRICE:
+            schemas[name]["properties"]["price"] = {"$ref": "#/components/schemas/Price"}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _price_schemas() -> dict[str, Any]:
+    """`schemas/price.schema.json` as components: `Price`, and its definitions as `Price_<name>`."""
+    text = resource("schemas", "price.schema.json").read_text()
+    schema = json.loads(text.replace("#/$defs/", "#/components/schemas/Price_"))
+    definitions = schema.pop("$defs")
+    schema.pop("$schema")
+    schema.pop("$id")
+    return {"Price": schema, **{f"Price_{name}": one for name, one in definitions.items()}}

@@ -1,0 +1,50 @@
+"""A bound on what a request may bring: bodies up to 1 MiB, refused with 413 past that."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from broker.api.problems import problem
+
+BODY_MAX_BYTES: Final = 1024 * 1024
+
+
+class BodyLimit:
+    """ASGI middleware. Believes no Content-Length: it counts what arrives."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int = BODY_MAX_BYTES) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body whole, up to the bound, then hand it on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # the client has gone
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._max_bytes:
+                detail = f"body: must have at most {self._max_bytes} bytes; send less"
+                await problem(413, detail)(scope, receive, send)
+                return
+        await self._app(scope, _Replay(bytes(body), receive), send)
+
+
+class _Replay:
+    """Gives the body that was read, then what the server says."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._message: Message | None = {"type": "http.request", "body": body, "more_body": False}
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._message is None:
+            return await self._receive()
+        message, self._message = self._message, None
+        return message

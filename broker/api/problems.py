@@ -1,0 +1,169 @@
+"""Errors as RFC 9457 problem details, `application/problem+json`.
+
+One shape for our own errors, FastAPI's validation, unknown routes and what nobody foresaw:
+`type` (`/problems/<slug>`), `title`, `status`, `detail`, and `field` where one is at fault.
+"""
+
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from broker.errors import InvalidFieldError, UnavailableError, WeirError
+
+MEDIA_TYPE: Final = "application/problem+json"
+SCHEMA: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "type": "object",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "`/problems/<slug>`: one a kind of problem."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong and what to do."},
+        "field": {"type": "string", "description": "The field at fault, as the caller wrote it."},
+        "errors": {
+            "type": "array",
+            "description": "Each field at fault, where there are several.",
+            "items": {
+                "type": "object",
+                "required": ["field", "detail"],
+                "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+_ERRORS_SHOWN_MAX: Final = 20
+_TITLES: Final = {
+    400: ("bad-request", "Bad request"),
+    401: ("unauthenticated", "Unauthenticated"),
+    403: ("forbidden", "Forbidden"),
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    409: ("conflict", "Conflict"),
+    412: ("precondition-failed", "Precondition failed"),
+    413: ("too-large", "Too large"),
+    415: ("unsupported-media-type", "Unsupported media type"),
+    422: ("invalid-field", "Invalid field"),
+    500: ("internal", "Internal error"),
+    503: ("unavailable", "Unavailable"),
+}
+_log = structlog.get_logger()
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    slug: str | None = None,
+    title: str | None = None,
+    field: str | None = None,
+    errors: Sequence[dict[str, str]] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """One problem as a response."""
+    default_slug, default_title = _TITLES.get(status, ("http", "Error"))
+    body: dict[str, Any] = {
+        "type": f"/problems/{slug or default_slug}",
+        "title": title or default_title,
+        "status": status,
+        "detail": detail,
+    }
+    if field:
+        body["field"] = field
+    if errors:
+        body["errors"] = list(errors)
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a route: these problems, and those that every route can have."""
+    return {
+        status: {
+            "description": _TITLES[status][1],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted({400, 401, 413, 422, 503, *statuses})
+    }
+
+
+def of_error(error: WeirError) -> JSONResponse:
+    """An error of ours as a response; its text names the object, the rule and the remedy."""
+    field = error.field if isinstance(error, InvalidFieldError) else None
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == _UNAUTHENTICATED else None
+    return problem(
+        error.status, str(error), slug=error.slug, title=error.title, field=field, headers=headers
+    )
+
+
+_UNAUTHENTICATED: Final = 401
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this app by a problem."""
+
+    @app.exception_handler(WeirError)
+    def _ours(request: Request, error: WeirError) -> JSONResponse:
+        if error.status >= _INTERNAL:
+            _log.error("request failed", path=request.url.path, error=str(error))
+        return of_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return _validation(error)
+
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers) if error.headers else None
+        return problem(error.status_code, str(error.detail), headers=headers)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(InterfaceError)
+    @app.exception_handler(PoolTimeoutError)
+    def _database(request: Request, error: Exception) -> JSONResponse:
+        _log.error("database failed", path=request.url.path, error=type(error).__name__)
+        return of_error(UnavailableError("the database does not answer; try again"))
+
+    @app.exception_handler(Exception)
+    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        # Formatted here, since renderers that show local variables would show tokens.
+        trace = "".join(traceback.format_exception(error))
+        _log.error("request failed", path=request.url.path, trace=trace)
+        return problem(500, "something of ours failed; it is in our log")
+
+
+_INTERNAL: Final = 500
+
+
+def _validation(error: RequestValidationError) -> JSONResponse:
+    errors = [
+        {"field": field_name(one["loc"]), "detail": str(one["msg"])}
+        for one in error.errors()[:_ERRORS_SHOWN_MAX]
+    ]
+    first = errors[0]
+    detail = f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
+    return problem(422, detail, field=first["field"], errors=errors)
+
+
+def field_name(location: Sequence[str | int]) -> str:
+    """`("body", "price", "tiers", 1, "up_to")` is `price.tiers[1].up_to`.
+
+    >>> field_name(("query", "limit"))
+    'limit'
+    """
+    name = ""
+    for part in location[1:]:
+        if isinstance(part, int):
+            # A bare number is a place in text that is no JSON, not an index.
+            name += f"[{part}]" if name else ""
+        else:
+            name += f".{part}" if name else part
+    return name
