@@ -38,22 +38,14 @@ class BilledUsage:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One billing run. Without `period` nothing is prorated; `active` defaults to the period.
+    """One billing run. `already_billed` is a net sum, or usage that is rated to get it.
 
-    `already_billed` is a net sum, or usage that is rated to get it.
+    `share` is f, the active days ÷ days of the period; 1 where nothing is prorated.
     """
 
-    period: Days | None = None
-    active: Days | None = None
+    share: Fraction = Fraction(1)
     final: bool = True
     already_billed: Fraction | BilledUsage | None = None
-
-    @property
-    def share(self) -> Fraction:
-        """f: active days ÷ days of the period."""
-        if self.period is None or self.active is None:
-            return Fraction(1)
-        return Fraction(self.active.count, self.period.count)
 
 
 def parse_context(value: Any, path: str, price: Price) -> Context:
@@ -71,11 +63,16 @@ def parse_context(value: Any, path: str, price: Price) -> Context:
     if fields.has("already_billed"):
         billed = _billed(fields.get("already_billed"), fields.path("already_billed"), price)
     return Context(
-        period=period,
-        active=active,
+        share=_share(active, period),
         final=fields.flag("final", default=True),
         already_billed=billed,
     )
+
+
+def _share(active: Days | None, period: Days | None) -> Fraction:
+    if active is None or period is None:
+        return Fraction(1)
+    return Fraction(active.count, period.count)
 
 
 def _days(fields: Fields, name: str) -> Days:

@@ -78,6 +78,7 @@ class InvoiceRow(Base):
     subscription: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
     plan: Mapped[str] = mapped_column(Text)
     plan_version: Mapped[int] = mapped_column(Integer)
+    pinned_at_ms: Mapped[int] = mapped_column(BigInteger)
     period_first_ms: Mapped[int] = mapped_column(BigInteger)
     period_end_ms: Mapped[int] = mapped_column(BigInteger)
     billed_first_ms: Mapped[int] = mapped_column(BigInteger)
@@ -102,7 +103,7 @@ class InvoiceRow(Base):
             ["plan", "plan_version"], ["plan_versions.plan", "plan_versions.number"]
         ),
         UniqueConstraint(
-            *("subscription", "plan", "plan_version", "period_first_ms", "through_ms"),
+            *("subscription", "pinned_at_ms", "period_first_ms", "through_ms", "final"),
             name="uq_invoices_period",
         ),
         UniqueConstraint("seller", "year", "sequence"),

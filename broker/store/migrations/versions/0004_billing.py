@@ -37,6 +37,7 @@ CREATE TABLE invoices (
     subscription TEXT NOT NULL,
     plan TEXT NOT NULL,
     plan_version INTEGER NOT NULL,
+    pinned_at_ms BIGINT NOT NULL,
     period_first_ms BIGINT NOT NULL,
     period_end_ms BIGINT NOT NULL,
     billed_first_ms BIGINT NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE invoices (
     CONSTRAINT fk_invoices_plan_plan_version FOREIGN KEY(plan, plan_version)
         REFERENCES plan_versions (plan, number),
     CONSTRAINT uq_invoices_period
-        UNIQUE (subscription, plan, plan_version, period_first_ms, through_ms),
+        UNIQUE (subscription, pinned_at_ms, period_first_ms, through_ms, final),
     CONSTRAINT uq_invoices_seller_year_sequence UNIQUE (seller, year, sequence),
     CONSTRAINT ck_invoices_state CHECK (state IN ('draft', 'finalised')),
     CONSTRAINT ck_invoices_sum CHECK (net_minor + tax_minor = total_minor),

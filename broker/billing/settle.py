@@ -1,0 +1,213 @@
+"""Settle: one proven close becomes invoices, one for each stretch that it lets be billed.
+
+    close proven ▶ contracts of the product ▶ stretches not billed yet ▶ drafts ▶ finalised
+
+Running it again changes nothing: an invoice's id is made of what it bills.
+"""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broker.billing import invoice as invoices
+from broker.billing.close import Close, proof
+from broker.billing.contract import Contract, Term
+from broker.billing.contracts import contracts_of
+from broker.billing.currency import exponent
+from broker.billing.invoice import Invoice
+from broker.billing.metered import first_usage_ms, metered, metered_by_day
+from broker.billing.rate import Bill
+from broker.billing.rounding import plain
+from broker.billing.statement import Stretch, bill_of, stretch_of
+from broker.domain.actor import SYSTEM
+from broker.errors import ConflictError
+from broker.store.billing import InvoiceLineRow, InvoiceRow, PeriodCloseRow
+
+_IDS = uuid.UUID("5ba0c0de-0000-4000-8000-77656972b111")
+
+
+def settle(session: Session, product: str, end_ms: int, *, now: datetime) -> list[Invoice]:
+    """Bill everything that a close proves, in the caller's transaction.
+
+    Returns:
+        The invoices made, as drafts if the close asked for drafts; none the second time.
+
+    Raises:
+        NotFoundError: there is no such close.
+        ConflictError: it is not proven; says which partition is missing.
+    """
+    # All closes of the product are locked: two of them settle one after the other.
+    locked = select(PeriodCloseRow).where(PeriodCloseRow.product == product).with_for_update()
+    closes = {row.end_ms: row for row in session.scalars(locked)}
+    proven = proof(session, product, end_ms)
+    if proven.missing:
+        first = proven.missing[0]
+        raise ConflictError(
+            f"product {product}: partition {first.partition} {first.why}; the close is not "
+            "complete, wait for its proof"
+        )
+    made = [
+        _draft(session, contract, stretch, last, now=now)
+        for contract in contracts_of(session, product)
+        for stretch, last in _unbilled(session, contract, proven.close)
+    ]
+    if proven.close.finalise:
+        result = [invoices.finalise(session, made_id, by=SYSTEM, now=now) for made_id in made]
+    else:
+        result = [invoices.get(session, made_id, visible_to=SYSTEM) for made_id in made]
+    if closes[end_ms].settled_at is None:
+        closes[end_ms].settled_at = now
+    session.flush()
+    return result
+
+
+def _unbilled(
+    session: Session, contract: Contract, close: Close
+) -> Iterator[tuple[Stretch, InvoiceRow | None]]:
+    """Each stretch that is proven and not billed, with the period's invoice before it."""
+    over = _is_over(session, contract, close)
+    proven_ms = close.end_ms
+    for term in contract.terms():
+        last = _last_invoice(session, contract, term)
+        if last is None:
+            at_ms = _next_ms(session, contract, term, term.first_ms)
+        elif last.final:
+            at_ms = _next_ms(session, contract, term, last.period_end_ms)
+        else:
+            at_ms = last.period_first_ms
+        while at_ms is not None and at_ms < proven_ms:
+            period = contract.period_at(term, at_ms)
+            stretch = stretch_of(contract, term, period, proven_ms, over=over)
+            before = last if last is not None and last.period_first_ms == period.first_ms else None
+            news = before is None or (
+                stretch is not None and (stretch.final or before.through_ms < stretch.through_ms)
+            )
+            if stretch is not None and news:
+                yield stretch, before
+            at_ms = _next_ms(session, contract, term, period.end_ms)
+
+
+def _last_invoice(session: Session, contract: Contract, term: Term) -> InvoiceRow | None:
+    return session.scalars(
+        select(InvoiceRow)
+        .where(
+            InvoiceRow.subscription == contract.subscription,
+            InvoiceRow.pinned_at_ms == term.pin.at_ms,
+        )
+        .order_by(
+            InvoiceRow.period_first_ms.desc(), InvoiceRow.through_ms.desc(), InvoiceRow.final.desc()
+        )
+        .limit(1)
+    ).one_or_none()
+
+
+def _next_ms(session: Session, contract: Contract, term: Term, from_ms: int) -> int | None:
+    """The first moment of the term from `from_ms` on that has activity or usage."""
+    moments = [
+        max(from_ms, span.first_ms)
+        for span in contract.active
+        if span.end_ms is None or span.end_ms > from_ms
+    ]
+    used_ms = first_usage_ms(session, contract.subscription, from_ms)
+    if used_ms is not None:
+        moments.append(used_ms)
+    first = min(moments, default=None)
+    if first is None or (term.end_ms is not None and first >= term.end_ms):
+        return None
+    return first
+
+
+def _is_over(session: Session, contract: Contract, close: Close) -> bool:
+    """Whether the subscription has ended and everything it got stands before the close's end.
+
+    The close is proven by segments that know of the end, so what they do not hold will never come;
+    but what was delivered before a router knew may bear a later billing time.
+    """
+    ended_ms = contract.active[-1].end_ms
+    if contract.ended_seq is None or contract.ended_seq > close.seq or ended_ms is None:
+        return False
+    late_ms = first_usage_ms(session, contract.subscription, close.end_ms)
+    return ended_ms <= close.end_ms and late_ms is None
+
+
+def _draft(
+    session: Session,
+    contract: Contract,
+    stretch: Stretch,
+    before: InvoiceRow | None,
+    *,
+    now: datetime,
+) -> str:
+    pin = stretch.term.pin
+    zone = pin.schedule.zone
+    span = (contract.subscription, stretch.first_ms, stretch.through_ms)
+    by_day = metered_by_day(session, *span, zone)
+    digits = exponent(pin.price.currency)
+    billed = None
+    if before is not None:
+        billed = Fraction(before.subtotal_minor) / 10**digits
+    bill = bill_of(contract, stretch, by_day, billed)
+    billed_first_ms = stretch.first_ms if before is None else before.through_ms
+    new = metered(session, contract.subscription, billed_first_ms, stretch.through_ms)
+    name = (
+        f"{contract.subscription} {pin.at_ms} {stretch.period.first_ms} {stretch.through_ms} "
+        f"{stretch.final}"
+    )
+    row = InvoiceRow(
+        id=str(uuid.uuid5(_IDS, name)),
+        state="draft",
+        seller=contract.seller,
+        buyer=contract.buyer,
+        product=contract.product,
+        subscription=contract.subscription,
+        plan=pin.plan,
+        plan_version=pin.version,
+        pinned_at_ms=pin.at_ms,
+        period_first_ms=stretch.period.first_ms,
+        period_end_ms=stretch.period.end_ms,
+        billed_first_ms=billed_first_ms,
+        through_ms=stretch.through_ms,
+        final=stretch.final,
+        records=new.records,
+        billed_bytes=new.billed_bytes,
+        currency=bill.currency,
+        minor_digits=digits,
+        subtotal_minor=_minor(bill.subtotal, digits),
+        net_minor=_minor(bill.net, digits),
+        tax_minor=_minor(bill.tax, digits),
+        total_minor=_minor(bill.total, digits),
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    _add_lines(session, row.id, bill)
+    return row.id
+
+
+def _add_lines(session: Session, invoice_id: str, bill: Bill) -> None:
+    session.add_all(
+        InvoiceLineRow(
+            invoice=invoice_id,
+            position=position,
+            description=line.description,
+            quantity=Decimal(plain(line.quantity)),
+            amount=Decimal(plain(line.amount)),
+        )
+        for position, line in enumerate(bill.lines)
+    )
+    session.flush()
+
+
+def _minor(amount: Fraction, digits: int) -> Decimal:
+    minor = amount * 10**digits
+    if minor.denominator != 1:
+        raise ConflictError(
+            f"amount {plain(amount)}: has more than {digits} digits after the point, so it cannot "
+            "be invoiced; publication should have refused its price"
+        )
+    return Decimal(minor.numerator)

@@ -1,0 +1,209 @@
+"""A proven close becomes invoices: which usage, which days, which plan version, how often."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from broker.billing.runner import settle_proven
+from broker.errors import ConflictError
+
+UNIT = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
+MONTHLY = {
+    "currency": "EUR",
+    "components": [{"name": "access", "model": "flat", "amount": "31.00"}, {
+        "model": "unit", "metric": "records", "unit_amount": "0.01"}],
+    "minimum_commitment": {"amount": "62.00"},
+    "tax": {"mode": "exclusive", "percentage": "19"},
+}  # fmt: skip
+
+
+def lines(invoice: Any) -> dict[str, str]:
+    return {line.description: f"{line.amount:.2f}" for line in invoice.lines}
+
+
+def test_a_month_is_one_invoice(exchange: Any) -> None:
+    """A whole month: usage of both partitions, flat fee, minimum, tax; numbered and finalised."""
+    grid = exchange.subscribe("meter", exchange.plan(MONTHLY), "2025-12-31T23:00:00+00:00")
+    exchange.deliver("2026-01-10T12:00:00+01:00", 1000, to=grid)
+    exchange.deliver("2026-01-20T12:00:00+01:00", 500, to=grid, partition=1)
+    exchange.deliver("2026-02-01T00:00:00+01:00", 700, to=grid, partition=1)  # of the next month
+    [invoice] = exchange.close("2026-02-01T00:00:00+01:00")
+    assert lines(invoice) == {
+        "access": "31.00",
+        "records": "15.00",
+        "minimum commitment": "16.00",
+        "tax": "11.78",
+    }
+    assert (invoice.net_minor, invoice.tax_minor, invoice.total_minor) == (6200, 1178, 7378)
+    assert (invoice.records, invoice.billed_bytes, invoice.final) == (1500, 150_000, True)
+    assert (invoice.number, invoice.state) == ("WINDCO-2026-000001", "finalised")
+    assert (invoice.seller, invoice.buyer) == ("windco", "grid")
+
+
+def test_settling_twice_changes_nothing(exchange: Any) -> None:
+    """The second run makes no invoice, and a later close does not bill the month again."""
+    grid = exchange.subscribe("meter", exchange.plan(UNIT), "2026-01-05T00:00:00+01:00")
+    exchange.deliver("2026-01-10T12:00:00+01:00", 1000, to=grid)
+    assert len(exchange.close("2026-02-01T00:00:00+01:00")) == 1
+    assert exchange.settle("2026-02-01T00:00:00+01:00") == []
+    [february] = exchange.close("2026-03-01T00:00:00+01:00")
+    assert (february.records, february.total_minor) == (0, 0)
+
+
+def test_nothing_is_billed_before_the_proof(exchange: Any) -> None:
+    """A close that is not proven is refused, and names the partition; the runner leaves it."""
+    exchange.subscribe("meter", exchange.plan(UNIT), "2026-01-05T00:00:00+01:00")
+    exchange.request("2026-02-01T00:00:00+01:00")
+    exchange.deliver("2026-02-01T00:00:00+01:00", partition=0)
+    with pytest.raises(ConflictError, match="partition 1 has no segment yet"):
+        exchange.settle("2026-02-01T00:00:00+01:00")
+    now = datetime(2026, 2, 2, tzinfo=UTC)
+    assert settle_proven(exchange.sessions, clock=lambda: now) == []
+    exchange.deliver("2026-02-01T00:00:00+01:00", partition=1)
+    assert len(settle_proven(exchange.sessions, clock=lambda: now)) == 1
+    assert settle_proven(exchange.sessions, clock=lambda: now) == []
+
+
+def test_days_are_those_of_the_plans_zone(exchange: Any) -> None:
+    """Separate splits are calendar days in Berlin, active days without usage among them."""
+    price = {
+        **UNIT,
+        "unit_amount": "1",
+        "splits": "separate",
+        "minimum_quantity": "2",
+    }
+    grid = exchange.subscribe("meter", exchange.plan(price), "2026-01-30T15:00:00+01:00")
+    exchange.deliver("2026-01-30T23:30:00+01:00", 5, to=grid)  # a UTC day has not changed here
+    exchange.deliver("2026-01-31T00:15:00+01:00", 7, to=grid)
+    exchange.deliver("2026-01-31T00:30:00+01:00", 1, to=grid, partition=1)
+    [invoice] = exchange.close("2026-02-01T00:00:00+01:00")
+    assert lines(invoice) == {"records": "13.00"}  # 5 + 8
+    [february] = exchange.close("2026-03-01T00:00:00+01:00")
+    assert lines(february) == {"records": "56.00"}  # 28 days at the least quantity
+
+
+def test_suspended_days_are_not_active(exchange: Any) -> None:
+    """A flat fee counts days that were active at any moment; a suspension's inner days are not."""
+    price = {"currency": "EUR", "model": "flat", "amount": "31.00"}
+    grid = exchange.subscribe("meter", exchange.plan(price), "2025-12-31T22:00:00+00:00")
+    exchange.change(grid, "suspend", "2026-01-10T12:00:00+01:00")
+    exchange.change(grid, "resume", "2026-01-20T12:00:00+01:00")
+    invoices = exchange.close("2026-02-01T00:00:00+01:00")
+    assert [lines(invoice)["flat"] for invoice in invoices] == ["1.00", "22.00"]
+
+
+def test_a_day_of_change_is_the_new_versions(exchange: Any) -> None:
+    """Usage and active days of the day of change are billed under the new plan version."""
+    first = exchange.plan(MONTHLY)
+    second = exchange.plan({**UNIT, "unit_amount": "0.02"})
+    grid = exchange.subscribe("meter", first, "2026-01-01T00:00:00+01:00")
+    exchange.deliver("2026-01-10T12:00:00+01:00", 1000, to=grid)
+    exchange.deliver("2026-01-16T00:00:00+01:00", 100, to=grid)  # the day of change, before it
+    exchange.change(grid, "replan", "2026-01-16T18:00:00+01:00", version=second)
+    exchange.deliver("2026-01-20T12:00:00+01:00", 10, to=grid)
+    old, new = exchange.close("2026-02-01T00:00:00+01:00")
+    assert (old.plan_version, old.records, lines(old)["access"]) == (first, 1000, "15.00")
+    assert lines(old)["minimum commitment"] == "5.00"  # of 30.00, 15 of 31 days
+    assert (new.plan_version, new.records, lines(new)) == (second, 110, {"records": "2.20"})
+
+
+def test_bills_ahead_of_the_end_add_up(exchange: Any) -> None:
+    """A period closed in its middle is billed so far, without its minimum; the rest comes later."""
+    grid = exchange.subscribe("meter", exchange.plan(MONTHLY), "2026-01-01T00:00:00+01:00")
+    exchange.deliver("2026-01-05T12:00:00+01:00", 1000, to=grid)
+    [early] = exchange.close("2026-01-10T13:30:00+01:00")
+    assert lines(early) == {"access": "10.00", "records": "10.00", "tax": "3.80"}
+    assert not early.final
+    exchange.deliver("2026-01-10T13:45:00+01:00", 500, to=grid)
+    [rest] = exchange.close("2026-02-01T00:00:00+01:00")
+    assert lines(rest) == {
+        "access": "31.00",
+        "records": "15.00",
+        "minimum commitment": "16.00",
+        "already billed": "-20.00",
+        "tax": "7.98",
+    }
+    assert (early.records, rest.records, rest.final) == (1000, 500, True)
+    assert early.net_minor + rest.net_minor == 6200
+
+
+def test_a_bill_ahead_of_a_change_is_not_billed_again(exchange: Any) -> None:
+    """What was billed on the day of change before it stays with the old version."""
+    second = exchange.plan({**UNIT, "unit_amount": "1"})
+    first = exchange.plan(UNIT)
+    grid = exchange.subscribe("meter", first, "2026-01-01T00:00:00+01:00")
+    exchange.deliver("2026-01-16T09:00:00+01:00", 100, to=grid)
+    [early] = exchange.close("2026-01-16T10:00:00+01:00")
+    exchange.change(grid, "replan", "2026-01-16T18:00:00+01:00", version=second)
+    exchange.deliver("2026-01-16T11:00:00+01:00", 7, to=grid)
+    old, new = exchange.close("2026-02-01T00:00:00+01:00")
+    assert (early.total_minor, old.total_minor, new.total_minor) == (100, 0, 700)
+    assert (early.records, old.records, new.records) == (100, 0, 7)
+    assert exchange.settle("2026-02-01T00:00:00+01:00") == []
+
+
+def test_fixed_periods_begin_with_the_subscription(exchange: Any) -> None:
+    """Periods of fixed length are rated without proration, each with its usage."""
+    price = {
+        "currency": "EUR",
+        "components": [
+            {"name": "access", "model": "flat", "amount": "1.00"},
+            {"model": "unit", "metric": "GiB", "unit_amount": "4.00"},
+        ],
+    }
+    plan = exchange.plan(price, {"length_s": 60})
+    grid = exchange.subscribe("trial", plan, "2026-01-01T10:00:30+00:00", length_s=60)
+    # Older than the subscription, but routed to it: of the first period too.
+    exchange.deliver("2025-12-31T09:00:00+00:00", 1, to=grid, size_bytes=2**28)
+    exchange.deliver("2026-01-01T10:01:29.999+00:00", 1, to=grid, size_bytes=2**29)
+    exchange.deliver("2026-01-01T10:01:30+00:00", 1, to=grid, size_bytes=2**30)
+    one, two = exchange.close("2026-01-01T10:02:30+00:00")
+    assert lines(one) == {"access": "1.00", "GiB": "3.00"}
+    assert lines(two) == {"access": "1.00", "GiB": "4.00"}
+    assert one.period_end_ms == two.period_first_ms
+
+
+def test_a_revoked_subscription_gets_its_last_bill(exchange: Any) -> None:
+    """After revocation one final invoice, with the minimum; nothing from then on."""
+    price = {**UNIT, "minimum_commitment": {"amount": "31.00"}}
+    grid = exchange.subscribe("meter", exchange.plan(price), "2026-01-01T00:00:00+01:00")
+    exchange.deliver("2026-01-05T12:00:00+01:00", 100, to=grid)
+    exchange.change(grid, "revoke", "2026-01-10T12:00:00+01:00")
+    [last] = exchange.close("2026-01-15T00:00:00+01:00")
+    assert last.final
+    assert lines(last) == {"records": "1.00", "minimum commitment": "9.00"}
+    assert exchange.close("2026-02-01T00:00:00+01:00") == []
+    assert exchange.close("2026-03-01T00:00:00+01:00") == []
+
+
+def test_a_close_older_than_the_revocation_is_not_final(exchange: Any) -> None:
+    """Only segments that know of the end prove that nothing more will come."""
+    grid = exchange.subscribe("meter", exchange.plan(UNIT), "2026-01-01T00:00:00+01:00")
+    exchange.request("2026-01-15T00:00:00+01:00")
+    exchange.change(grid, "revoke", "2026-01-14T12:00:00+01:00")
+    exchange.prove("2026-01-15T00:00:00+01:00")
+    [early] = exchange.settle("2026-01-15T00:00:00+01:00")
+    assert not early.final
+    [last] = exchange.close("2026-01-20T00:00:00+01:00")
+    assert last.final
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+def test_every_record_is_billed_once(exchange: Any, partition: int) -> None:
+    """However closes fall, the invoices' records are the ledger's, to the record and the byte."""
+    plan = exchange.plan(UNIT, {"length_s": 3600})
+    grid = exchange.subscribe("trial", plan, "2026-01-01T10:07:00+00:00", length_s=3600)
+    delivered, invoices = 0, []
+    for step, minute in enumerate(range(0, 240, 11)):
+        at = f"2026-01-01T{10 + minute // 60:02}:{minute % 60:02}:00+00:00"
+        exchange.deliver(at, step + 1, to=grid, partition=(partition + step) % 2)
+        delivered += step + 1
+        if step % 5 == 4:
+            invoices += exchange.close(at)
+    invoices += exchange.close("2026-01-01T15:00:00+00:00")
+    assert sum(invoice.records for invoice in invoices) == delivered
+    assert sum(invoice.billed_bytes for invoice in invoices) == delivered * 100
+    total = sum((invoice.major(invoice.total_minor) for invoice in invoices), Decimal(0))
+    assert total == Decimal(delivered) / 100
