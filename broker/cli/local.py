@@ -58,7 +58,8 @@ def up(
         jvm=TESTING if quick_start else SERVING,
     )
     if foreground:
-        Exchange(where, shape=shape).run()
+        with _progress() as report:
+            Exchange(where, shape=shape).run(report)
         return
     arguments = ["--home", str(where), "--routers", str(routers)]
     arguments += [part for name in without for part in ("--without", name)]
@@ -169,9 +170,13 @@ class _progress:  # noqa: N801  reads as a verb in `with`
     def _report(self, state: State) -> None:
         busy = [one for one in state.processes if one.condition not in ("ready", "waiting")]
         first = next(iter(busy or [one for one in state.processes if one.reason]), None)
-        if first is None:
+        if first is not None:
+            why = f" ({first.reason})" if first.reason else ""
+            said = f"{first.name}: {first.condition}{why}"
+        elif state.ready:
+            said = "ready; Ctrl-C or `weir down` stops everything"
+        else:
             return
-        said = f"{first.name}: {first.condition}" + (f" ({first.reason})" if first.reason else "")
         if said == self._said:
             return
         self._said = said

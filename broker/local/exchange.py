@@ -11,7 +11,7 @@
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,13 @@ from broker.local.lock import DirectoryLock
 from broker.local.ports import HOST, free_ports, is_free
 from broker.local.postgres import EmbeddedPostgres
 from broker.local.secret import kept_secret, write_secret
+from broker.local.state import State
 from broker.local.supervisor import StopRequested, Supervisor
 from broker.local.unit import HttpProcess, Unit
 
 ROUTERS_MAX = 64
+# A line for each ten of the 46 jars is enough.
+_JARS_TOLD = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +80,11 @@ class Exchange:
         )
         self._shape = shape
 
-    def run(self) -> None:
+    def run(self, report: Callable[[State], None]) -> None:
         """Run everything until SIGTERM or SIGINT; leaves nothing behind. Blocks.
+
+        Args:
+            report: told the state of all processes as it changes.
 
         Raises:
             SetupError: this home is up already, or something did not get ready.
@@ -86,14 +92,16 @@ class Exchange:
         lock = DirectoryLock(self.home / "run")
         lock.acquire()
         try:
-            self._run()
+            self._run(report)
         finally:
             lock.release()
 
-    def _run(self) -> None:
+    def _run(self, told: Callable[[State], None]) -> None:
         reap_home(self.home)
         _record_supervisor(self.home)
-        supervisor = Supervisor(self._units(), home=self.home, on_ready=self._unit_ready)
+        supervisor = Supervisor(
+            self._units(), home=self.home, on_ready=self._unit_ready, report=told
+        )
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: supervisor.request_stop())
         try:
@@ -112,11 +120,13 @@ class Exchange:
 
     def _fetch_jars(self, supervisor: Supervisor) -> None:
         def report(present: int, total: int) -> None:
-            supervisor.progress("kafka", f"fetching jars, {present} of {total}")
+            if present % _JARS_TOLD == 0:
+                supervisor.progress("kafka", f"fetching jars, {present} of {total}")
             supervisor.checkpoint()
 
         if self._kafka is not None:
             kafka_classpath(report=report)
+            supervisor.progress("kafka", "")
 
     def _units(self) -> list[tuple[str, Unit]]:
         embedded: list[tuple[str, Unit | None]] = [

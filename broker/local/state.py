@@ -7,7 +7,7 @@ from typing import Literal
 
 from broker.local.secret import write_secret
 
-Condition = Literal["waiting", "starting", "ready", "restarting", "failed", "stopped"]
+Condition = Literal["waiting", "starting", "ready", "not ready", "restarting", "failed", "stopped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class State:
     @property
     def ready(self) -> bool:
         """Whether everything does its work."""
-        return bool(self.processes) and all(one.condition == "ready" for one in self.processes)
+        return all(one.condition == "ready" for one in self.processes)
 
 
 def write_state(home: Path, state: State) -> None:

@@ -3,7 +3,7 @@
 Asks each process itself; a process that is down has no figures, which is not the same as zero.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -78,7 +78,7 @@ def status(home: Path) -> Status:
     return Status(
         home=home,
         supervisor_pid=supervisor.pid,
-        processes=tuple(ProcessStatus(state=one, figures=_ask(one)) for one in state.processes),
+        processes=tuple(map(_ask, state.processes)),
     )
 
 
@@ -102,12 +102,18 @@ def figures_in(text: str) -> Figures:
     )
 
 
-def _ask(process: ProcessState) -> Figures:
+def _ask(process: ProcessState) -> ProcessStatus:
+    """The supervisor asks once, when a process starts; what it says now is asked here."""
     url = urlsplit(process.address)
     if url.scheme != "http" or url.port is None or process.pid is None:
-        return Figures()
+        return ProcessStatus(state=process, figures=Figures())
     code, text = get(url.port, "/metrics")
-    return figures_in(text) if code == _OK else Figures()
+    figures = figures_in(text) if code == _OK else Figures()
+    code, why = get(url.port, "/readyz")
+    if process.condition == "ready" and code != _OK:
+        reason = why.strip() or "it does not answer"
+        process = replace(process, condition="not ready", reason=reason)
+    return ProcessStatus(state=process, figures=figures)
 
 
 def _sum(values: list[int | None]) -> int | None:

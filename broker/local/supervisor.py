@@ -62,6 +62,7 @@ class Supervisor:
         units: name and unit, in the order they start; they stop in the reverse order.
         home: its state is written to `home/run/state.json`.
         on_ready: called with a unit's name when it is ready, before anybody else learns of it.
+        report: told the state as it changes, after it is written.
         clock: seconds that never run backwards.
     """
 
@@ -71,11 +72,13 @@ class Supervisor:
         *,
         home: Path,
         on_ready: Callable[[str], None],
+        report: Callable[[State], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watched = [_Watched(name, unit) for name, unit in units]
         self._home = home
         self._on_ready = on_ready
+        self._report = report
         self._clock = clock
         self._written: State | None = None
         self._stop_requested = False
@@ -124,7 +127,7 @@ class Supervisor:
             self._write()
 
     def progress(self, name: str, what: str) -> None:
-        """Say in the state what a unit is busy with before it can be launched."""
+        """Say in the state what must be done before a unit can be launched; empty when done."""
         for watched in self._watched:
             if watched.name == name:
                 watched.reason = what
@@ -181,3 +184,5 @@ class Supervisor:
         if state != self._written:
             write_state(self._home, state)
             self._written = state
+            if self._report:
+                self._report(state)

@@ -15,6 +15,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from broker.config import connections
 from broker.local.child import gone, is_running
+from broker.local.kafka import EmbeddedKafka
+from broker.local.secret import write_secret
 
 pytestmark = pytest.mark.kafka
 
@@ -75,3 +77,22 @@ def test_up_survives_kill_and_down_leaves_nothing(home: Path) -> None:
     assert weir("down", home)["stopped"] == ["kafka", "postgres"]
     assert left_in(home) == []
     assert weir("down", home)["stopped"] == []
+
+
+def test_own_clusters_are_used_and_nothing_is_embedded(
+    home: Path, kafka: EmbeddedKafka, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the environment names Kafka and PostgreSQL, `up` runs our processes over them alone."""
+    password = home / "password"
+    write_secret(password, kafka.config.password)
+    monkeypatch.setenv("WEIR_KAFKA_BOOTSTRAP", kafka.config.bootstrap)
+    monkeypatch.setenv("WEIR_KAFKA_USERNAME", kafka.config.username)
+    monkeypatch.setenv("WEIR_KAFKA_PASSWORD_FILE", str(password))
+    monkeypatch.setenv("WEIR_DATABASE_URL", database_url)
+    facts = weir("up", home, *EMBEDDED_ALONE)
+    assert facts["processes"] == []
+    assert connections(home, {}).kafka == kafka.config
+    assert connections(home, {}).database_url == database_url
+    weir("down", home)
+    assert left_in(home) == []
+    assert kafka.ready()
