@@ -16,7 +16,7 @@ from broker.control import accounts
 from broker.control.accounts import Account, Role
 from broker.domain.names import join_id, split_id
 
-router = APIRouter(prefix="/organisations/{organisation}/accounts", tags=["accounts"])
+router = APIRouter(prefix="/v1/organisations/{organisation}/accounts", tags=["accounts"])
 
 
 class NewAccount(Body):

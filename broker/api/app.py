@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from broker import __version__
@@ -14,6 +14,7 @@ from broker.api import (
     plans,
     problems,
     products,
+    status,
     subscriptions,
     tokens,
 )
@@ -30,6 +31,7 @@ ROUTERS = (
     plans.router,
     catalogue.router,
     subscriptions.router,
+    status.router,
 )
 
 
@@ -47,10 +49,8 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    v1 = APIRouter(prefix="/v1")
     for router in ROUTERS:
-        v1.include_router(router)
-    app.include_router(v1)
+        app.include_router(router)
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measure)

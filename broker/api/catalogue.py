@@ -15,7 +15,7 @@ from broker.control import plans, products
 from broker.domain.events import Validation
 from broker.domain.product import Classification
 
-router = APIRouter(prefix="/catalogue", tags=["catalogue"])
+router = APIRouter(prefix="/v1/catalogue", tags=["catalogue"])
 
 _PLANS_MAX = 100
 Words = Annotated[

@@ -14,7 +14,7 @@ from broker.api.problems import declared
 from broker.control import organisations
 from broker.control.organisations import Organisation
 
-router = APIRouter(prefix="/organisations", tags=["organisations"])
+router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
 
 
 class NewOrganisation(Body):

@@ -24,7 +24,7 @@ from broker.domain import plan as rules
 from broker.domain.period import LENGTH_MAX_S, LENGTH_MIN_S
 from broker.domain.plan import Approval, Plan, PlanVersion, State, Terms
 
-router = APIRouter(prefix="/plans", tags=["plans"])
+router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 # In OpenAPI `app.py` puts `schemas/price.schema.json` in its place.
 PriceJson = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "title": "Price"})]

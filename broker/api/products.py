@@ -17,7 +17,7 @@ from broker.domain import product as rules
 from broker.domain.events import Validation
 from broker.domain.product import Classification, Product, State
 
-router = APIRouter(prefix="/products", tags=["products"])
+router = APIRouter(prefix="/v1/products", tags=["products"])
 
 FieldPath = Annotated[
     str,

@@ -24,7 +24,7 @@ from broker.control.cutovers import Cutover
 from broker.domain.plan import VERSIONS_MAX
 from broker.domain.subscription import Act, State, Subscription
 
-router = APIRouter(prefix="/subscriptions", tags=["subscriptions"])
+router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
 _TERM_MAX_S = 10 * 366 * 24 * 60 * 60
 Version = Annotated[int, Field(ge=1, le=VERSIONS_MAX)]

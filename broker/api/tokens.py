@@ -14,7 +14,7 @@ from broker.api.problems import declared
 from broker.control import tokens
 from broker.control.tokens import Token
 
-router = APIRouter(prefix="/organisations/{organisation}/tokens", tags=["tokens"])
+router = APIRouter(prefix="/v1/organisations/{organisation}/tokens", tags=["tokens"])
 
 _LIFETIME_MAX_S = 10 * 366 * 24 * 60 * 60
 TokenPath = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="The token's id.")]
