@@ -1,0 +1,145 @@
+"""Cursor: one partition read forward, with a bounded buffer.
+
+log ──fetch──▶ buffer ──until(offset), take(count)──▶ the recount
+"""
+
+from bisect import bisect_left
+
+from broker.errors import LogTimeoutError
+from broker.log.ports import EMPTY, Reader, Records, TopicPartition
+
+_FIRST_FETCH_RECORDS = 2_000
+_FETCH_RECORDS_MAX = 50_000
+_SAMPLE_RECORDS = 100
+
+
+class Cursor:
+    """Where the recount stands in one partition. `end` is a snapshot: `refresh` moves it.
+
+    Args:
+        reader: reads committed records.
+        partition: which.
+        fetch_bytes: about how much to hold at a time.
+        timeout_s: bounds each call to the log.
+    """
+
+    def __init__(
+        self, reader: Reader, partition: TopicPartition, *, fetch_bytes: int, timeout_s: float
+    ) -> None:
+        self.partition = partition
+        self._reader = reader
+        self._fetch_bytes = fetch_bytes
+        self._timeout_s = timeout_s
+        offsets = reader.offsets(partition, timeout_s=timeout_s)
+        self.start = offsets.start
+        self.end = offsets.last_stable
+        self.unreadable: list[int] = []
+        self._buffer = EMPTY
+        self._index = 0
+        self._next = offsets.start
+        self._record_bytes = fetch_bytes / _FIRST_FETCH_RECORDS
+
+    def refresh(self) -> None:
+        """Take the partition's end anew."""
+        self.end = self._reader.offsets(self.partition, timeout_s=self._timeout_s).last_stable
+
+    def until(self, next_offset: int) -> Records:
+        """The records before `next_offset`; the cursor goes past them.
+
+        Raises:
+            LogTimeoutError: Kafka brought nothing in time.
+        """
+        runs = []
+        while True:
+            stop = bisect_left(self._buffer.offsets, next_offset, self._index)
+            runs.append(self._buffer.slice(self._index, stop))
+            self._index = stop
+            if stop < len(self._buffer) or self._next >= min(next_offset, self.end):
+                return joined(runs)
+            self._fetch()
+
+    def peek(self, count: int) -> Records:
+        """The next `count` records, fewer at the end; the cursor stays.
+
+        Raises:
+            LogTimeoutError: Kafka brought nothing in time.
+        """
+        while len(self._buffer) - self._index < count and self._next < self.end:
+            self._fetch()
+        return self._buffer.slice(self._index, self._index + count)
+
+    def skip(self, count: int) -> None:
+        """Go past `count` records that were peeked at."""
+        self._index += count
+
+    def seek(self, offset: int) -> None:
+        """Go on from `offset`, forwards or back."""
+        self._buffer = EMPTY
+        self._index = 0
+        self._next = max(offset, self.start)
+
+    def _fetch(self) -> None:
+        fetched = self._reader.read(
+            TopicPartition(*self.partition),
+            self._next,
+            records_max=self._records_max(),
+            timeout_s=self._timeout_s,
+        )
+        held = self._buffer.slice(self._index, len(self._buffer))
+        self._buffer = joined([held, _listed(fetched.records)])
+        self._index = 0
+        if len(fetched.records):
+            self._sample(fetched.records)
+        if fetched.unreadable_at is not None:
+            self.unreadable.append(fetched.unreadable_at)
+            self._next = fetched.unreadable_at + 1
+        elif fetched.next_offset > self._next:
+            self._next = fetched.next_offset
+        elif fetched.at_end:
+            self._next = self.end
+        else:
+            topic, partition = self.partition
+            raise LogTimeoutError(
+                f"topic {topic} partition {partition}: nothing read at offset {self._next} within "
+                f"{self._timeout_s} s, its end is {self.end}; is the broker up?"
+            )
+
+    def _records_max(self) -> int:
+        wanted = int(self._fetch_bytes / self._record_bytes)
+        return min(max(wanted, 1), _FETCH_RECORDS_MAX)
+
+    def _sample(self, records: Records) -> None:
+        step = max(1, len(records) // _SAMPLE_RECORDS)
+        sampled = records.values[::step]
+        held = sum(map(len, filter(None, sampled))) / len(sampled)
+        self._record_bytes = max(self._record_bytes / 2, held + 100)
+
+
+def joined(runs: list[Records]) -> Records:
+    """Runs of one partition as one run."""
+    filled = [run for run in runs if len(run)]
+    if not filled:
+        return Records([], [], [], [], [])
+    if len(filled) == 1:
+        return filled[0]
+    return Records(
+        [cell for run in filled for cell in run.offsets],
+        [cell for run in filled for cell in run.timestamps_ms],
+        [cell for run in filled for cell in run.keys],
+        [cell for run in filled for cell in run.values],
+        [cell for run in filled for cell in run.headers],
+    )
+
+
+def _listed(records: Records) -> Records:
+    # Lists throughout: a list never equals a tuple, whatever is in them.
+    headers = list(records.headers)
+    if any(headers):
+        headers = [tuple((name, value) for name, value in h) if h else None for h in headers]
+    return Records(
+        list(records.offsets),
+        list(records.timestamps_ms),
+        list(records.keys),
+        list(records.values),
+        headers,
+    )

@@ -1,0 +1,164 @@
+"""Invoices: every bill again, from what was metered, with the recount's own rating.
+
+prepare: where bills begin and end ▶ (walks fill the spending) ▶ recount: invoice by invoice
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from broker.verify import bills, journal, statement
+from broker.verify.control import History, Subscription
+from broker.verify.findings import Findings
+from broker.verify.report import Amount, Difference
+from broker.verify.spending import Spending
+from broker.verify.statement import Invoice
+from broker.verify.terms import Term, pins_of, terms_of
+from broker.verify.walk import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The recount of invoices and journal. `whole`: of all products, so that numbers are too."""
+
+    engine: Engine
+    history: History
+    spending: Spending
+    findings: Findings
+    products: tuple[str, ...]
+    whole: bool
+
+    def prepare(self) -> None:
+        """Say where usage must be kept apart: before the first segment is read."""
+        for product in self.products:
+            settled_ms = bills.settled_ms(self.engine, product)
+            for member in self.history.members(product):
+                moments = {settled_ms, *(pin.at_ms for pin in member.pins)}
+                for bounds in bills.bounds_of(self.engine, member.id):
+                    moments.update(bounds)
+                self.spending.cut_all(member.id, moments)
+
+    def recount(self, walks: Sequence[Walk]) -> dict[str, tuple[Amount, ...]]:
+        """Check every invoice of the products; gives the invoices by subscription."""
+        amounts = {}
+        for product in self.products:
+            of_product = [walk for walk in walks if walk.product == product]
+            for member in self.history.members(product):
+                amounts[member.id] = self._subscription(member, of_product)
+        if self.whole:
+            self._numbers()
+        return amounts
+
+    def _subscription(self, member: Subscription, walks: Sequence[Walk]) -> tuple[Amount, ...]:
+        versions = bills.versions_of(self.engine, [(p.plan, p.version) for p in member.pins])
+        lacking = [p for p in pins_of(member) if (p.plan, p.version) not in versions]
+        if lacking:
+            pin = lacking[0]
+            self._differ(member, f"PostgreSQL lacks plan {pin.plan} version {pin.version}")
+            return ()
+        terms = terms_of(member, versions, bills.billed_ms_of(self.engine, member.id))
+        amounts: list[Amount] = []
+        before: Invoice | None = None
+        reached_ms = 0
+        for invoice, entries in bills.invoices_of(self.engine, member.id):
+            if not self.spending.is_cut(member.id, invoice.through_ms):
+                continue  # made since the recount began
+            term = next((t for t in terms if t.pin.at_ms == invoice.pinned_at_ms), None)
+            if before is not None and _key(before) != _key(invoice):
+                before = None
+            for fault in self._faults(invoice, before, term, member, walks):
+                self._differ(member, f"invoice {invoice.name} {fault}", invoice)
+            for fault in journal.faults(invoice, entries):
+                self._differ(member, f"invoice {invoice.name} {fault}", invoice, "journal")
+            self._unbilled(member, reached_ms, invoice.billed_first_ms)
+            reached_ms = max(reached_ms, invoice.through_ms)
+            before = invoice
+            amounts.append(
+                Amount(
+                    invoice=invoice.name,
+                    total_minor=int(invoice.total_minor),
+                    currency=invoice.currency,
+                )
+            )
+        self._unbilled(member, reached_ms, bills.settled_ms(self.engine, member.product))
+        return tuple(amounts)
+
+    def _faults(
+        self,
+        invoice: Invoice,
+        before: Invoice | None,
+        term: Term | None,
+        member: Subscription,
+        walks: Sequence[Walk],
+    ) -> list[str]:
+        if term is None or (term.pin.plan, term.pin.version) != (
+            invoice.plan,
+            invoice.plan_version,
+        ):
+            plan = f"{invoice.plan} version {invoice.plan_version}"
+            return [f"names plan {plan}, which no control event pinned at {invoice.pinned_at_ms}"]
+        found = list(statement.faults(invoice, before, term, member, self.spending))
+        parties = (member.product.partition("/")[0], member.id.partition("/")[0], member.product)
+        if (invoice.seller, invoice.buyer, invoice.product) != parties:
+            found.append("names another seller, buyer or product than the subscription's")
+        found += self._unproven(invoice, walks)
+        return found
+
+    def _unproven(self, invoice: Invoice, walks: Sequence[Walk]) -> list[str]:
+        """Partitions that have not proven that billing time has reached the invoice's end."""
+        seq = self.history.closed_seq(invoice.product, invoice.through_ms)
+        if seq is None:
+            return [f"bills up to {invoice.through_ms}, which no control event closes"]
+        return [
+            f"is not proven: partition {walk.partition} stands at control seq {walk.link.seq} and "
+            f"billing time {walk.link.watermark_ms}, it needs {seq} and {invoice.through_ms}"
+            for walk in walks
+            if walk.source is not None
+            and (walk.link.seq < seq or walk.link.watermark_ms < invoice.through_ms)
+        ]
+
+    def _unbilled(self, member: Subscription, first_ms: int, end_ms: int) -> None:
+        spent = list(self.spending.between(member.id, first_ms, end_ms))
+        if spent:
+            records = sum(one.records for one in spent)
+            self._differ(
+                member,
+                f"{records} records metered in billing time [{first_ms}, {end_ms}) are on no "
+                "invoice although the period is closed",
+            )
+
+    def _numbers(self) -> None:
+        for seller, year, count, first, last, counter in bills.numbering(self.engine):
+            if not (first == 1 and last == counter == count):
+                what = (
+                    f"invoice numbers of {seller} in {year} are not gapless: {count} from {first} "
+                    f"to {last}, the counter is at {counter}"
+                )
+                self.findings.differ(Difference(store="billing", what=what))
+        for entry, total in bills.unbalanced(self.engine):
+            what = f"journal entry {entry} sums to {total}, not to zero"
+            self.findings.differ(Difference(store="journal", what=what))
+
+    def _differ(
+        self,
+        member: Subscription,
+        what: str,
+        invoice: Invoice | None = None,
+        store: str = "billing",
+    ) -> None:
+        self.findings.differ(
+            Difference(
+                store=store,
+                what=what,
+                product=member.product,
+                subscription=member.id,
+                period_ms=None
+                if invoice is None
+                else (invoice.period_first_ms, invoice.through_ms),
+            )
+        )
+
+
+def _key(invoice: Invoice) -> tuple[int, int]:
+    return invoice.pinned_at_ms, invoice.period_first_ms

@@ -1,0 +1,162 @@
+"""Partition: the chain of one source partition, from its first segment to the committed offset.
+
+weir.usage ┬─▶ number follows on ─▶ walk
+PostgreSQL ┘   numbers that weir.usage has lost come from PostgreSQL, which keeps them for ever
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from broker.log.ports import Consumer, TopicPartition
+from broker.verify.cursor import Cursor
+from broker.verify.decode import SegmentLine, segment_line
+from broker.verify.report import Difference
+from broker.verify.segments import of_key
+from broker.verify.walk import Walk
+
+LIVE = "live"
+# A transaction's markers reach its partitions one after the other; a healthy broker needs less.
+_SETTLE_ROUNDS = 50
+_SETTLE_S = 0.1
+
+
+@dataclass(slots=True)
+class Chain:
+    """One chain being recounted.
+
+    `trimmed`: retention has taken the beginning of its partition of `weir.usage`. `group`: asks for
+    the router group's committed offset. `open_end`: end of that partition, open transactions too.
+    """
+
+    walk: Walk
+    topic: str
+    key: bytes
+    usage: Cursor | None
+    trimmed: bool
+    group: Consumer
+    open_end: Callable[[], int]
+    timeout_s: float
+    sleep: Callable[[float], None] = time.sleep
+
+    def recount(self) -> None:
+        """Walk all its segments, then look at what no segment accounts for."""
+        before = self._committed()
+        self._segments()
+        self._catch_up(before)
+        self._stored_alone()
+        self.walk.leftovers()
+        self._ends(before)
+
+    def _segments(self) -> None:
+        if self.usage is None:
+            return
+        for segment in of_key(self.usage, self.key, self.walk.findings):
+            if segment.flow != LIVE:
+                self._differ(segment, f"flow {segment.flow} was granted by no control event")
+            else:
+                self._add(segment)
+
+    def _add(self, segment: SegmentLine) -> None:
+        number = self.walk.link.number
+        if segment.number <= number:
+            stored = self.walk.stored.digest_of(segment.number)
+            same = "the same" if stored == segment.digest else "another"
+            self._differ(segment, f"segment {segment.number} stands here again, {same} content")
+            return
+        if segment.number > number + 1:
+            self._fill(number + 1, segment)
+        self.walk.add(segment)
+
+    def _fill(self, number: int, until: SegmentLine) -> None:
+        """Numbers that `weir.usage` does not hold before `until`."""
+        while number < until.number:
+            stored = self.walk.stored.at(number)
+            if stored is None:
+                self._differ(until, f"segments {number} to {until.number - 1} are missing")
+                self.walk.skip_to(until)
+                return
+            if not self.trimmed:
+                self._differ(until, f"segment {number} is in PostgreSQL, not in weir.usage")
+            self.walk.add(segment_line(stored.canonical))
+            number += 1
+
+    def _catch_up(self, committed: int) -> None:
+        """Walk on until segments account for what was visible when the stores were opened."""
+        if self.usage is None:
+            return
+        for _ in range(_SETTLE_ROUNDS):
+            if committed <= self.walk.link.next_offset and not self.walk.unaccounted():
+                return
+            before = self.usage.end
+            self.usage.refresh()
+            self.walk.refresh()
+            if self.usage.end == before:
+                if self.open_end() == before:
+                    return
+                self.sleep(_SETTLE_S)
+            self._segments()
+
+    def _committed(self) -> int:
+        """The router group's committed offset; 0 where there is none."""
+        at = TopicPartition(self.topic, self.walk.partition)
+        found = self.group.committed([at], timeout_s=self.timeout_s).get(at)
+        return found.offset if found else 0
+
+    def _stored_alone(self) -> None:
+        """Segments that PostgreSQL holds past the end of the chain in `weir.usage`."""
+        rows: Iterable[bytes] = self.walk.stored.canonical_beyond(self.walk.link.number)
+        for canonical in rows:
+            segment = segment_line(canonical)
+            if not self.trimmed:
+                what = f"segment {segment.number} is in PostgreSQL, not in weir.usage"
+                self._differ(segment, what, store="ledger")
+            if segment.number == self.walk.link.number + 1 and self.trimmed:
+                self.walk.add(segment)
+
+    def _ends(self, before: int) -> None:
+        """The last segment ends where the router group's committed offset stands.
+
+        On a running exchange the offset moves on: it was at most there before, and is at least
+        there now.
+        """
+        reached = self.walk.link.next_offset
+        now = self._committed()
+        for _ in range(_SETTLE_ROUNDS):
+            if now >= reached or self.open_end() == self._usage_end():
+                break
+            self.sleep(_SETTLE_S)
+            now = self._committed()
+        if self.walk.source is None or before <= reached <= now:
+            return
+        self.walk.findings.differ(
+            Difference(
+                store="chain",
+                what=(
+                    f"the router's committed offset is {now}, its last segment, "
+                    f"{self.walk.link.number}, ends at {reached}"
+                ),
+                product=self.walk.product,
+                partition=self.walk.partition,
+                first_offset=min(now, reached),
+                next_offset=max(now, reached),
+            )
+        )
+
+    def _usage_end(self) -> int:
+        if self.usage is None:
+            return 0
+        self.usage.refresh()
+        return self.usage.end
+
+    def _differ(self, segment: SegmentLine, what: str, *, store: str = "chain") -> None:
+        self.walk.findings.differ(
+            Difference(
+                store=store,
+                what=what,
+                product=self.walk.product,
+                partition=self.walk.partition,
+                first_offset=segment.first_offset,
+                next_offset=segment.next_offset,
+            )
+        )

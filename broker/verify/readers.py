@@ -1,0 +1,69 @@
+"""Readers: clients of the log, shared out so that cursors which take turns keep their own."""
+
+from broker.log.ports import Log, Reader, TopicPartition
+from broker.verify.cursor import Cursor
+
+_READERS_MAX = 16
+_BUFFERS_BYTES = 256 * 1024 * 1024
+_BUFFER_BYTES_MIN, _BUFFER_BYTES_MAX = 256 * 1024, 16 * 1024 * 1024
+
+
+class Readers:
+    """Opens cursors over committed records. Close it: each reader is a client.
+
+    Args:
+        log: the exchange's.
+        timeout_s: bounds each call.
+    """
+
+    def __init__(self, log: Log, *, timeout_s: float) -> None:
+        self._log = log
+        self._timeout_s = timeout_s
+        self._readers: list[Reader] = []
+        self._turn = 0
+        self._uncommitted = log.reader(committed=False)
+
+    def cursor(self, topic: str, partition: int, *, beside: int) -> Cursor | None:
+        """A cursor at the start of a partition; None where there is none.
+
+        Args:
+            topic: its topic.
+            partition: its number.
+            beside: how many cursors are read in turn; they share what may be buffered.
+        """
+        reader = self._next()
+        if reader.partitions(topic, timeout_s=self._timeout_s) <= partition:
+            return None
+        share = min(max(_BUFFERS_BYTES // beside, _BUFFER_BYTES_MIN), _BUFFER_BYTES_MAX)
+        return Cursor(
+            reader, TopicPartition(topic, partition), fetch_bytes=share, timeout_s=self._timeout_s
+        )
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has; 0 where there is none."""
+        return self._uncommitted.partitions(topic, timeout_s=self._timeout_s)
+
+    def topic_ids(self, topics: list[str]) -> dict[str, str]:
+        """Id of each topic that exists."""
+        return self._uncommitted.topic_ids(topics, timeout_s=self._timeout_s)
+
+    def high_watermark(self, topic: str, partition: int) -> int:
+        """End of a partition, open transactions included."""
+        at = TopicPartition(topic, partition)
+        return self._uncommitted.offsets(at, timeout_s=self._timeout_s).last_stable
+
+    def restart(self) -> None:
+        """Begin again with the first reader: cursors opened before are done with."""
+        self._turn = 0
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        for reader in (*self._readers, self._uncommitted):
+            reader.close()
+
+    def _next(self) -> Reader:
+        if self._turn == len(self._readers) and len(self._readers) < _READERS_MAX:
+            self._readers.append(self._log.reader(committed=True))
+        reader = self._readers[self._turn % len(self._readers)]
+        self._turn += 1
+        return reader

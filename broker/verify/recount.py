@@ -1,0 +1,236 @@
+"""Recount: everything again, from Kafka and PostgreSQL, with rules of its own.
+
+    weir.control ▶ rules ─┐
+    weir.usage ▶ chains ──┴▶ partition by partition: source, delivery, quarantine, ledger
+                                        └▶ spending ▶ invoices, journal ─▶ Report
+
+Shares no routing, metering or rating code with what it recounts (`.importlinter` holds it to that).
+Reads only, and forward: memory is bounded whatever the topics hold.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from sqlalchemy import Engine
+
+from broker.config import Connections
+from broker.errors import NotFoundError
+from broker.log.kafka import KafkaLog
+from broker.log.ports import Consumer, Log
+from broker.store.base import engine
+from broker.verify.control import History, Settings
+from broker.verify.events import CONTROL_TOPIC, history
+from broker.verify.findings import Findings
+from broker.verify.invoices import Money
+from broker.verify.outlet import Outlet
+from broker.verify.partition import LIVE, Chain
+from broker.verify.readers import Readers
+from broker.verify.report import Difference, ProductCount, Report
+from broker.verify.segments import USAGE_TOPIC, Directory, directory, usage_key, usage_partition
+from broker.verify.spending import Spending
+from broker.verify.stored import StoredChain, stored_chains
+from broker.verify.summary import subscriptions
+from broker.verify.walk import Walk
+
+ROUTER_GROUP = "weir-router"
+_TIMEOUT_S = 20.0
+_LEDGER_WAIT_S = 15.0
+
+
+def recount(config: Connections, *, product: str | None = None) -> Report:
+    """Recount an exchange, or one product of it.
+
+    Raises:
+        NotFoundError: no such product.
+        LogError, UnavailableError: Kafka or PostgreSQL does not answer.
+    """
+    database = engine(config.database_url)
+    try:
+        return recount_log(KafkaLog(config.kafka), database, product=product)
+    finally:
+        database.dispose()
+
+
+def recount_log(
+    log: Log,
+    database: Engine,
+    *,
+    product: str | None = None,
+    timeout_s: float = _TIMEOUT_S,
+    ledger_wait_s: float = _LEDGER_WAIT_S,
+) -> Report:
+    """Recount over an open log and database.
+
+    Args:
+        log: Kafka, or memory.
+        database: PostgreSQL.
+        product: `organisation/product`, or all of them.
+        timeout_s: bounds each call to the log.
+        ledger_wait_s: how long to wait, per partition, for a ledger that has not caught up.
+    """
+    readers = Readers(log, timeout_s=timeout_s)
+    group = log.consumer(ROUTER_GROUP, instance="weir-verify")
+    try:
+        return _Recount(readers, group, database, timeout_s, ledger_wait_s).report(product)
+    finally:
+        group.close(timeout_s=timeout_s)
+        readers.close()
+
+
+class _Recount:
+    def __init__(
+        self,
+        readers: Readers,
+        group: Consumer,
+        database: Engine,
+        timeout_s: float,
+        ledger_wait_s: float,
+    ) -> None:
+        self._readers = readers
+        self._group = group
+        self._database = database
+        self._timeout_s = timeout_s
+        self._ledger_wait_s = ledger_wait_s
+        self._findings = Findings()
+        self._spending = Spending()
+        self._walks: list[Walk] = []
+
+    def report(self, product: str | None) -> Report:
+        """All of it."""
+        findings = self._findings
+        control = self._readers.cursor(CONTROL_TOPIC, 0, beside=1)
+        folded = history(control, self._database, findings)
+        products = folded.products()
+        if product is not None:
+            if product not in products:
+                raise NotFoundError("product", product)
+            products = {product: products[product]}
+        money = Money(
+            self._database, folded, self._spending, findings, tuple(products), product is None
+        )
+        money.prepare()
+        places = directory(self._readers)
+        ids = self._readers.topic_ids([settings.topic for settings in products.values()])
+        for settings in products.values():
+            findings.refused[settings.product] = Counter()
+            exists = ids.get(settings.topic) == settings.topic_id
+            for partition in range(settings.partitions):
+                self._partition(folded, settings, partition, places, exists=exists)
+        self._strangers(folded, products, places, whole=product is None)
+        amounts = money.recount(self._walks)
+        return Report(
+            products=tuple(
+                ProductCount(
+                    product=name,
+                    source_records=findings.source_records[name],
+                    valid_records=findings.valid_records[name],
+                    refused=dict(sorted(findings.refused[name].items())),
+                )
+                for name in products
+            ),
+            subscriptions=subscriptions(folded, products, findings, self._walks, amounts),
+            segments=findings.segments,
+            invoices=sum(map(len, amounts.values())),
+            differences=tuple(findings.differences),
+            differences_total=findings.differences_total,
+            undeliverable=tuple(findings.undeliverable),
+            chain_only=tuple(findings.chain_only),
+            gaps=tuple(findings.gaps),
+        )
+
+    def _partition(
+        self,
+        folded: History,
+        settings: Settings,
+        partition: int,
+        places: Directory,
+        *,
+        exists: bool,
+    ) -> None:
+        """Walk one source partition. The usage cursor is opened first: see `Outlet.left`."""
+        readers = self._readers
+        readers.restart()
+        members = folded.members(settings.product)
+        beside = len(members) + 3
+        at = usage_partition(settings.topic_id, partition, max(places.count, 1))
+        key = usage_key(settings.topic_id, partition)
+        for place in places.places.get(key, []):
+            if place.partition != at:
+                self._misplaced(settings, partition, place.partition, at)
+        stored = StoredChain(
+            self._database, (settings.topic_id, partition, LIVE), wait_s=self._ledger_wait_s
+        )
+        usage = readers.cursor(USAGE_TOPIC, at, beside=beside)
+        source = readers.cursor(settings.topic, partition, beside=beside) if exists else None
+        walk = Walk(
+            product=settings.product,
+            partition=partition,
+            history=folded,
+            source=source,
+            deliveries={
+                member.id: self._outlet(member.delivery_topic, partition, beside)
+                for member in members
+            },
+            quarantine=self._outlet(settings.quarantine_topic, partition, beside),
+            stored=stored,
+            spending=self._spending,
+            findings=self._findings,
+        )
+        Chain(
+            walk=walk,
+            topic=settings.topic,
+            key=key,
+            usage=usage,
+            trimmed=at in places.trimmed,
+            group=self._group,
+            open_end=lambda: readers.high_watermark(USAGE_TOPIC, at),
+            timeout_s=self._timeout_s,
+        ).recount()
+        self._walks.append(walk)
+
+    def _outlet(self, topic: str, partition: int, beside: int) -> Outlet:
+        return Outlet(topic, self._readers.cursor(topic, partition, beside=beside))
+
+    def _misplaced(self, settings: Settings, partition: int, found: int, right: int) -> None:
+        self._findings.differ(
+            Difference(
+                store="chain",
+                what=f"segments stand in {USAGE_TOPIC} partition {found}, they belong in {right}",
+                product=settings.product,
+                partition=partition,
+            )
+        )
+
+    def _strangers(
+        self,
+        folded: History,
+        products: Mapping[str, Settings],
+        places: Directory,
+        *,
+        whole: bool,
+    ) -> None:
+        """Chains in `weir.usage` or PostgreSQL that belong to no product of the control log."""
+        known = {
+            (settings.topic_id, partition, LIVE)
+            for settings in folded.products().values()
+            for partition in range(settings.partitions)
+        }
+        for topic_id, partition, flow, product in stored_chains(self._database):
+            if (topic_id, partition, flow) in known or not (whole or product in products):
+                continue
+            what = f"PostgreSQL has a chain {topic_id}/{partition}/{flow} of no product"
+            self._findings.differ(Difference(store="ledger", what=what, product=product))
+        keys = {usage_key(topic_id, partition) for topic_id, partition, _ in known}
+        for key, found in places.places.items() if whole else ():
+            if key in keys:
+                continue
+            self._findings.differ(
+                Difference(
+                    store="chain",
+                    what=f"segments under key {key.decode(errors='replace')!r} are of no product",
+                    partition=found[0].partition,
+                    first_offset=found[0].first_offset,
+                    next_offset=found[0].first_offset + 1,
+                    topic=USAGE_TOPIC,
+                )
+            )

@@ -1,0 +1,57 @@
+"""Spending: what each subscription was metered, kept finely enough to be summed between bills.
+
+Segments straddle no quarter hour and no end of a fixed period, so quarters suffice, cut also where
+an invoice or a plan version begins or ends: memory grows with time, not with segments.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from broker.verify.decode import Metered, SegmentLine
+
+
+class Spent(NamedTuple):
+    """Metered since `first_ms` of billing time, within one quarter hour."""
+
+    first_ms: int
+    records: int
+    billed_bytes: int
+
+
+class Spending:
+    """Buckets by subscription. Say every boundary before the first segment comes."""
+
+    def __init__(self) -> None:
+        self._boundaries: dict[str, list[int]] = {}
+        self._buckets: dict[str, dict[tuple[int, int], Spent]] = {}
+
+    def cut_all(self, subscription: str, moments: Iterable[int]) -> None:
+        """Usage before and from each of these moments on will be asked for apart."""
+        self._boundaries[subscription] = sorted(set(moments))
+
+    def is_cut(self, subscription: str, at_ms: int) -> bool:
+        """Whether `cut_all` was told of this moment."""
+        boundaries = self._boundaries.get(subscription, [])
+        index = bisect_right(boundaries, at_ms)
+        return bool(index) and boundaries[index - 1] == at_ms
+
+    def add(self, subscription: str, segment: SegmentLine, metered: Metered) -> None:
+        """Count what a segment metered."""
+        if not metered.records:
+            return
+        slot = bisect_right(self._boundaries.get(subscription, []), segment.billing_first_ms)
+        buckets = self._buckets.setdefault(subscription, {})
+        key = (segment.quarter_ms, slot)
+        before = buckets.get(key, Spent(segment.billing_first_ms, 0, 0))
+        buckets[key] = Spent(
+            min(before.first_ms, segment.billing_first_ms),
+            before.records + metered.records,
+            before.billed_bytes + metered.billed_bytes,
+        )
+
+    def between(self, subscription: str, first_ms: int, end_ms: int) -> Iterator[Spent]:
+        """What was metered in `[first_ms, end_ms)` of billing time, in no order."""
+        for spent in self._buckets.get(subscription, {}).values():
+            if first_ms <= spent.first_ms < end_ms:
+                yield spent

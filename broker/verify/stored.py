@@ -1,0 +1,185 @@
+"""Stored: the ledger's tables in PostgreSQL, read forward a page at a time."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Engine, func, select
+
+from broker.store.ledger import AppliedSegment, Chain, Usage
+
+_PAGE_ROWS = 1_000
+_POLL_S = 0.1
+
+
+class UsageFields(NamedTuple):
+    """One usage row without its key."""
+
+    first_offset: int
+    next_offset: int
+    quarter_ms: int
+    billing_first_ms: int
+    seq: int
+    records: int
+    billed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """One row of `segments` with its rows of `usage`, by subscription."""
+
+    number: int
+    product: str
+    first_offset: int
+    next_offset: int
+    seq: int
+    quarter_ms: int
+    billing_first_ms: int
+    watermark_ms: int
+    digest: bytes
+    canonical: bytes
+    usage: Mapping[str, UsageFields]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One row of `chains`."""
+
+    number: int
+    digest: bytes
+    next_offset: int
+    seq: int
+    watermark_ms: int
+    hole: str | None
+
+
+class StoredChain:
+    """The stored segments of one (topic id, partition, flow), by rising number.
+
+    Args:
+        engine: the exchange's database.
+        key: topic id, partition, flow.
+        wait_s: how long in all to wait for a ledger that has not caught up.
+        sleep: waits.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        key: tuple[str, int, str],
+        *,
+        wait_s: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._engine = engine
+        self._key = key
+        self._wait_s = wait_s
+        self._sleep = sleep
+        self._page: dict[int, StoredSegment] = {}
+        self._next_number = 1
+        self._last_at_start = self._last_number()
+
+    def at(self, number: int) -> StoredSegment | None:
+        """The segment of this number; numbers asked for must not fall."""
+        if number not in self._page and number >= self._next_number:
+            self._load(number)
+        if number not in self._page and self._awaited(number):
+            self._load(number)
+        return self._page.get(number)
+
+    def canonical_beyond(self, number: int) -> Iterator[bytes]:
+        """Bytes of the segments with a greater number that were there at the start, in order."""
+        while number < self._last_at_start:
+            self._load(number + 1)
+            for stored in list(self._page.values()):
+                if stored.number <= self._last_at_start:
+                    yield stored.canonical
+            number = max(self._page, default=self._last_at_start)
+
+    def digest_of(self, number: int) -> bytes | None:
+        """Digest of a segment read before."""
+        table = AppliedSegment.__table__.c
+        topic_id, partition, flow = self._key
+        query = select(table.digest).where(
+            table.topic_id == topic_id,
+            table.partition == partition,
+            table.flow == flow,
+            table.number == number,
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def coverage(self) -> Coverage | None:
+        """The chain's row; None where the ledger has never seen it."""
+        topic_id, partition, flow = self._key
+        query = select(
+            Chain.number, Chain.digest, Chain.next_offset, Chain.seq, Chain.watermark_ms, Chain.hole
+        ).where(Chain.topic_id == topic_id, Chain.partition == partition, Chain.flow == flow)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Coverage(*row)
+
+    def _last_number(self) -> int:
+        table = AppliedSegment.__table__.c
+        topic_id, partition, flow = self._key
+        query = select(func.max(table.number)).where(
+            table.topic_id == topic_id, table.partition == partition, table.flow == flow
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one() or 0
+
+    def _awaited(self, number: int) -> bool:
+        """Whether the ledger has come to this number, after waiting for it if need be."""
+        while True:
+            coverage = self.coverage()
+            if coverage is not None and coverage.number >= number:
+                return True
+            if (coverage is not None and coverage.hole) or self._wait_s <= 0:
+                return False
+            self._sleep(_POLL_S)
+            self._wait_s -= _POLL_S
+
+    def _load(self, number: int) -> None:
+        topic_id, partition, flow = self._key
+        table = AppliedSegment.__table__.c
+        columns = [table[name] for name in StoredSegment.__dataclass_fields__ if name != "usage"]
+        query = (
+            select(*columns)
+            .where(table.topic_id == topic_id, table.partition == partition, table.flow == flow)
+            .where(table.number >= number)
+            .order_by(table.number)
+            .limit(_PAGE_ROWS)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+            last = rows[-1]["number"] if rows else number
+            usage_table = Usage.__table__.c
+            usage = connection.execute(
+                select(
+                    usage_table.number,
+                    usage_table.subscription,
+                    *(usage_table[name] for name in UsageFields._fields),
+                ).where(
+                    usage_table.topic_id == topic_id,
+                    usage_table.partition == partition,
+                    usage_table.flow == flow,
+                    usage_table.number.between(number, last),
+                )
+            ).all()
+        by_number: dict[int, dict[str, UsageFields]] = {}
+        for row in usage:
+            by_number.setdefault(row[0], {})[row[1]] = UsageFields(*row[2:])
+        self._page = {
+            row["number"]: StoredSegment(**row, usage=by_number.get(row["number"], {}))
+            for row in rows
+        }
+        self._next_number = last + 1
+
+
+def stored_chains(engine: Engine) -> Iterator[tuple[str, int, str, str]]:
+    """Topic id, partition, flow and product of every chain that the ledger knows."""
+    query = select(Chain.topic_id, Chain.partition, Chain.flow, Chain.product)
+    with engine.connect() as connection:
+        rows = connection.execution_options(yield_per=_PAGE_ROWS).execute(query)
+        yield from (tuple(row) for row in rows)  # type: ignore[misc]  # four columns
