@@ -27,7 +27,7 @@ class Type:
     `zero_bytes`: every value of it encodes to nothing.
     """
 
-    attributes: Mapping[str, Any] = _NONE
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
 
     @property
     def kind(self) -> str:
@@ -102,7 +102,7 @@ class Field:
     default: Any = NO_DEFAULT
     doc: str | None = None
     order: str | None = None
-    attributes: Mapping[str, Any] = _NONE
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
 
     @property
     def has_default(self) -> bool:
