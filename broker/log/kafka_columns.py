@@ -1,15 +1,19 @@
 """Messages to columns: the price of every record that comes in.
 
 Each column is one pass in C (`map` over the library's accessors). No Python step a record, but
-for the timestamps, which come in pairs.
+for the timestamps, which come in pairs. Measured on 233-byte records: 0.45 µs for the columns,
+0.9 µs with `consume` itself; 1.7 µs for that with Python's cyclic garbage collector running,
+which walks the young messages again and again to find that none is in a cycle.
 """
 
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Consumer, KafkaError, Message
 
+from broker.log.kafka_errors import call
 from broker.log.ports import EMPTY, Fetched, Records, TopicPartition
 
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001  the library's names for its own codes
@@ -22,6 +26,23 @@ _UNREADABLE = {
 }
 
 
+def consume(
+    client: Consumer, what: str, *, records_max: int, timeout_s: float
+) -> tuple[dict[TopicPartition, Fetched], list[Message]]:
+    """What arrives within `timeout_s`, in columns; see `columns`.
+
+    Raises:
+        LogError: see `kafka_errors.call`.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return columns(call(what, client.consume, records_max, timeout_s))
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def columns(messages: Sequence[Message]) -> tuple[dict[TopicPartition, Fetched], list[Message]]:
     """Group what one `consume` brought, by partition.
 
@@ -30,7 +51,7 @@ def columns(messages: Sequence[Message]) -> tuple[dict[TopicPartition, Fetched],
         that report any other error.
     """
     errors = list(map(Message.error, messages))
-    if errors.count(None) == len(errors):
+    if not any(errors):  # count(None) would compare them, which the library gets wrong
         return _records(messages), []
     fetched = _records([m for m, error in zip(messages, errors, strict=True) if error is None])
     others = []
@@ -41,14 +62,14 @@ def columns(messages: Sequence[Message]) -> tuple[dict[TopicPartition, Fetched],
 
 
 def _records(messages: Sequence[Message]) -> dict[TopicPartition, Fetched]:
-    """Runs of one partition are long, since a fetch brings many: find them, then join them."""
+    """Runs of one partition are long, since a fetch brings many: find them, then join them.
+
+    Topic first, then partition: grouping by pairs would make a tuple a record.
+    """
     runs: dict[TopicPartition, list[Message]] = {}
-    first = 0
-    places = zip(map(Message.topic, messages), map(Message.partition, messages), strict=True)
-    for (topic, partition), run in groupby(places):
-        stop = first + len(list(run))
-        runs.setdefault(TopicPartition(topic, partition), []).extend(messages[first:stop])
-        first = stop
+    for topic, of_topic in groupby(messages, Message.topic):
+        for partition, run in groupby(of_topic, Message.partition):
+            runs.setdefault(TopicPartition(topic, partition), []).extend(run)
     return {
         place: Fetched(place, _columns(run), run[-1].offset() + 1) for place, run in runs.items()
     }

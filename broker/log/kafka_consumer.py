@@ -14,7 +14,7 @@ from broker.config import KafkaConfig
 from broker.errors import FencedError, LogError, LogTimeoutError, OffsetOutOfRangeError
 from broker.log import kafka_settings
 from broker.log.kafka_bounded import bounded
-from broker.log.kafka_columns import columns
+from broker.log.kafka_columns import consume
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
 from broker.log.ports import (
     Assignment,
@@ -78,11 +78,10 @@ class KafkaConsumer:
         if self._waiting:
             raise self._waiting.pop(0)
         self._moved.clear()
-        messages = call(f"{self._name}: poll", self._client.consume, records_max, timeout_s)
+        fetched, others = consume(
+            self._client, f"{self._name}: poll", records_max=records_max, timeout_s=timeout_s
+        )
         self._credentials.check()
-        if not messages:
-            return []
-        fetched, others = columns(messages)
         for message in others:
             self._note(message)
         if self._moved:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import confluent_kafka as ck
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from broker.config import KafkaConfig
 from broker.errors import LogTimeoutError, OffsetOutOfRangeError
 from broker.log import kafka_settings
 from broker.log.kafka_bounded import bounded
-from broker.log.kafka_columns import columns
+from broker.log.kafka_columns import consume
 from broker.log.kafka_consumer import watermarks
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
 from broker.log.ports import EMPTY, Fetched, Offsets, Records, TopicPartition
@@ -65,9 +65,7 @@ class KafkaReader:
             if at_end or room <= 0 or left_s <= 0 or brought.unreadable_at is not None:
                 return replace(brought, at_end=at_end)
             wanted = min(room, self._end - brought.next_offset)
-            messages = call("read", self._client.consume, wanted, min(left_s, _SLICE_S))
-            self._credentials.check()
-            brought = _joined(brought, self._sorted(messages, partition))
+            brought = _joined(brought, self._fetch(partition, wanted, min(left_s, _SLICE_S)))
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
         """Log start and end."""
@@ -120,13 +118,18 @@ class KafkaReader:
         self._place, self._next_offset, self._end = partition, first_offset, offsets.last_stable
         return True
 
-    def _sorted(self, messages: Sequence[Message], partition: TopicPartition) -> Fetched | None:
-        """What was fetched of this partition.
+    def _fetch(
+        self, partition: TopicPartition, records_max: int, timeout_s: float
+    ) -> Fetched | None:
+        """What arrives of this partition.
 
         Raises:
             OffsetOutOfRangeError, LogError: what a message reports.
         """
-        fetched, others = columns(messages)
+        fetched, others = consume(
+            self._client, "read", records_max=records_max, timeout_s=timeout_s
+        )
+        self._credentials.check()
         for message in others:
             error = message.error()
             if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
