@@ -22,21 +22,21 @@ def main(target: Path) -> int:
     python = target / "bin" / "python"
     mark = target / ".packages"
     wanted = sha256(LOCK.read_bytes()).hexdigest()
-    if not python.exists():
+    if not (target / ".created").exists():
         print("creating the virtual environment", flush=True)
         venv.create(target, with_pip=True, clear=True, symlinks=True)
+        (target / ".created").touch()
     if not mark.exists() or mark.read_text() != wanted:
         print("installing packages, hashes checked (about a minute the first time)", flush=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
         hashed = ["--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
         ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
         for arguments in (hashed, ours):
-            if subprocess.run([*pip, *arguments], check=False).returncode:
-                print(
-                    "weir: packages could not be installed: the package index cannot be reached, "
-                    "or a hash differs; the lines above say which. Run make again to go on.",
-                    file=sys.stderr,
-                )
+            done = subprocess.run(
+                [*pip, *arguments], check=False, stderr=subprocess.PIPE, text=True
+            )
+            if done.returncode:
+                print(why(done.stderr), file=sys.stderr)
                 return 1
         mark.write_text(wanted)
     jars = [str(python), "-m", "broker.local.jars"]
@@ -44,6 +44,17 @@ def main(target: Path) -> int:
         return 1
     (target / ".weir-ready").touch()
     return 0
+
+
+def why(said: str) -> str:
+    """One sentence for what pip says in many."""
+    if "connection broken" in said:
+        return (
+            "weir: the package index cannot be reached; connect to the network "
+            "and run make again, it goes on where it was"
+        )
+    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+    return "\n".join([*(errors or [said]), "weir: packages could not be installed; see above"])
 
 
 if __name__ == "__main__":
