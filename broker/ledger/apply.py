@@ -78,9 +78,8 @@ def _show(partition: int, refused: Sequence[Refused], settlement: Settlement) ->
         raise_alarm("usage-refused", f"{TOPIC}/{partition}", why)
     for chain, difference in settlement.differing.items():
         raise_alarm("segment-differs", str(chain), str(difference))
-    for chain in settlement.held.keys() | {entry.chain for entry in settlement.applied}:
-        hole = settlement.coverage[chain].hole
-        if hole is None:
+    for chain, coverage in settlement.coverage.items():
+        if coverage.hole is None and chain in settlement.healed:
             clear_alarm("coverage-hole", str(chain))
-        else:
-            raise_alarm("coverage-hole", str(chain), hole)
+        elif coverage.hole is not None and chain in settlement.held:
+            raise_alarm("coverage-hole", str(chain), coverage.hole)

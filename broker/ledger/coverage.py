@@ -131,6 +131,7 @@ class Settlement:
     """What a run of entries does to the chains they touch.
 
     `held`: per stopped chain, the offset in `weir.usage` from which it must be read again.
+    `healed`: the chains that were stopped and have moved on.
     """
 
     coverage: dict[ChainKey, Coverage]
@@ -138,6 +139,7 @@ class Settlement:
     repeated: int = 0
     differing: dict[ChainKey, CoverageHoleError] = field(default_factory=dict)
     held: dict[ChainKey, int] = field(default_factory=dict)
+    healed: set[ChainKey] = field(default_factory=set)
 
 
 def settle(
@@ -157,6 +159,8 @@ def settle(
         last = result.coverage.get(chain, NOTHING)
         match judge(last, entry, digests.get((chain, number))):
             case Applied(after):
+                if last.hole is not None:
+                    result.healed.add(chain)
                 result.coverage[chain] = after
                 result.applied.append(entry)
                 digests[chain, number] = entry.digest
