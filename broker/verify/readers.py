@@ -3,7 +3,8 @@
 from broker.log.ports import Log, Reader, TopicPartition
 from broker.verify.cursor import Cursor
 
-_READERS_MAX = 16
+# Each may hold 64 MiB that it fetched ahead.
+_READERS_MAX = 8
 _BUFFERS_BYTES = 256 * 1024 * 1024
 _BUFFER_BYTES_MIN, _BUFFER_BYTES_MAX = 256 * 1024, 16 * 1024 * 1024
 
