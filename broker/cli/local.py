@@ -58,7 +58,7 @@ def up(
         jvm=TESTING if quick_start else SERVING,
     )
     if foreground:
-        with _progress() as report:
+        with _progress(stays=True) as report:
             Exchange(where, shape=shape).run(report)
         return
     arguments = ["--home", str(where), "--routers", str(routers)]
@@ -153,7 +153,8 @@ def _or_dash(value: int | None) -> str:
 class _progress:  # noqa: N801  reads as a verb in `with`
     """Shows what gets ready: a live line on a terminal, one line a change elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stays: bool = False) -> None:
+        self._stays = stays
         self._console = Console(stderr=True)
         self._status = self._console.status("starting")
         self._said = ""
@@ -173,7 +174,7 @@ class _progress:  # noqa: N801  reads as a verb in `with`
         if first is not None:
             why = f" ({first.reason})" if first.reason else ""
             said = f"{first.name}: {first.condition}{why}"
-        elif state.ready:
+        elif state.ready and self._stays:
             said = "ready; Ctrl-C or `weir down` stops everything"
         else:
             return

