@@ -23,7 +23,7 @@ from broker.local.child import reap_record
 from broker.local.jars import kafka_classpath
 from broker.local.kafka import SERVING, EmbeddedKafka, Jvm
 from broker.local.lock import DirectoryLock
-from broker.local.ports import HOST, free_ports, is_free
+from broker.local.ports import HOST, RememberedPorts
 from broker.local.postgres import EmbeddedPostgres
 from broker.local.secret import kept_secret, write_secret
 from broker.local.state import State
@@ -79,6 +79,7 @@ class Exchange:
             else EmbeddedPostgres(self.home / "postgres")
         )
         self._shape = shape
+        self._ports = RememberedPorts(self.home / "run" / "ports.json")
 
     def run(self, report: Callable[[State], None]) -> None:
         """Run everything until SIGTERM or SIGINT; leaves nothing behind. Blocks.
@@ -136,7 +137,7 @@ class Exchange:
         units = [(name, unit) for name, unit in embedded if unit is not None]
         names = ["serve", *(f"router-{n + 1}" for n in range(self._shape.routers)), "ledger"]
         wanted = [name for name in names if name.split("-")[0] not in self._shape.without]
-        ports = remembered_ports(self.home, wanted)
+        ports = self._ports.usable(wanted)
         return [*units, *((name, self._process(name, ports[name])) for name in wanted)]
 
     def _process(self, name: str, port: int) -> HttpProcess:
@@ -177,8 +178,9 @@ class Exchange:
             "database_url": found.database_url,
             "operator_token": kept_secret(self.home / "operator.token"),
         }
-        port = remembered_ports(self.home, []).get("serve")
-        return stored | ({"api_url": f"http://{HOST}:{port}"} if port else {})
+        if "serve" not in self._shape.without:
+            stored["api_url"] = f"http://{HOST}:{self._ports.get('serve')}"
+        return stored
 
     def _completed_environ(self) -> dict[str, str]:
         """The environment, completed by what is embedded, so that one rule reads both."""
@@ -188,17 +190,6 @@ class Exchange:
         if self._postgres:
             completed["WEIR_DATABASE_URL"] = self._postgres.database_url
         return completed
-
-
-def remembered_ports(home: Path, names: list[str]) -> dict[str, int]:
-    """Ports of the processes by name; chosen for those that have none, or whose port was taken."""
-    path = home / "run" / "ports.json"
-    ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-    lacking = [name for name in names if name not in ports or not is_free(ports[name])]
-    if lacking:
-        ports |= dict(zip(lacking, free_ports(len(lacking)), strict=True))
-        write_secret(path, json.dumps(ports))
-    return ports
 
 
 def reap_home(home: Path) -> list[str]:

@@ -7,7 +7,6 @@ in its directory. Owns one process; who restarts it when it dies is the supervis
 """
 
 import base64
-import json
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ from broker.local.kafka_format import format_storage
 from broker.local.kafka_log import Reason, reason_in
 from broker.local.kafka_properties import ADMIN, server_properties
 from broker.local.lock import DirectoryLock
-from broker.local.ports import HOST, answers, free_ports, is_free
+from broker.local.ports import HOST, RememberedPorts, answers
 from broker.local.secret import kept_secret, write_secret
 from broker.resources import resource
 
@@ -36,6 +35,7 @@ from broker.resources import resource
 START_TIMEOUT_S = 90.0
 _ASK_TIMEOUT_S = 5.0
 _BIND_ATTEMPTS_MAX = 3
+_PORTS = _CLIENT, _CONTROLLER = ("client", "controller")
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,14 @@ class EmbeddedKafka:
         self._report = report
         self._lock = DirectoryLock(self.directory)
         self._child: Child | None = None
+        self._ports = RememberedPorts(self.directory / "ports.json")
         self._seen_bytes = 0
 
     @property
     def config(self) -> KafkaConfig:
         """How to reach it, as its administrator."""
         return KafkaConfig(
-            bootstrap=f"{HOST}:{self._ports()[0]}",
+            bootstrap=f"{HOST}:{self._ports.get(_CLIENT)}",
             username=ADMIN,
             password=kept_secret(self.directory / "admin.password"),
         )
@@ -168,7 +169,7 @@ class EmbeddedKafka:
 
     def ready(self) -> bool:
         """Whether our own process answers, and not another broker on the same port."""
-        port = self._ports()[0]
+        port = self._ports.get(_CLIENT)
         if not self.alive or not answers(port):
             return False
         client = AdminClient({**self.config.client(), "log_level": 0, "error_cb": _ignore})
@@ -199,7 +200,7 @@ class EmbeddedKafka:
                 return
             if not self.reason().port_taken:
                 break
-            self._choose_ports()
+            self._ports.choose(_PORTS)
         raise SetupError(f"Kafka in {self.directory}: did not start: {self.why()}")
 
     def _command(self, classpath: str) -> Command:
@@ -227,30 +228,16 @@ class EmbeddedKafka:
         (self.directory / "tmp").mkdir()
 
     def _write_properties(self, *, may_choose: bool) -> None:
-        client, controller = self._ports()
-        if may_choose and not (is_free(client) and is_free(controller)):
-            client, controller = self._choose_ports()
+        if may_choose:
+            self._ports.usable(_PORTS)
         text = server_properties(
-            client_port=client,
-            controller_port=controller,
+            client_port=self._ports.get(_CLIENT),
+            controller_port=self._ports.get(_CONTROLLER),
             password=self.config.password,
             data=self.directory / "data",
             extra=self._extra,
         )
         write_secret(self.directory / "server.properties", text)
-
-    def _ports(self) -> tuple[int, int]:
-        path = self.directory / "ports.json"
-        if not path.exists():
-            return self._choose_ports()
-        stored = json.loads(path.read_text())
-        return stored["client"], stored["controller"]
-
-    def _choose_ports(self) -> tuple[int, int]:
-        client, controller = free_ports(2)
-        ports = json.dumps({"client": client, "controller": controller})
-        write_secret(self.directory / "ports.json", ports)
-        return client, controller
 
 
 def _size(path: Path) -> int:

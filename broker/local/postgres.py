@@ -1,12 +1,11 @@
 """Embedded PostgreSQL 18: one real server in a directory.
 
-    DIR/password (0600)  port.json  data/  postgres.log      as root data/ may lie elsewhere
+    DIR/password (0600)  ports.json  data/  postgres.log      as root data/ may lie elsewhere
 
 Its programs come with a Python package. The server is a child in the foreground: `pg_ctl` would
 leave a killed postmaster as a zombie that blocks the next start.
 """
 
-import json
 import shutil
 import signal
 import subprocess
@@ -20,11 +19,12 @@ import psycopg
 from broker.errors import SetupError
 from broker.local.child import STOP_TIMEOUT_S, Child, Command, reap, spawn, tail, wait_until
 from broker.local.lock import DirectoryLock
-from broker.local.ports import HOST, free_ports, is_free
+from broker.local.ports import HOST, RememberedPorts
 from broker.local.postgres_user import PostgresUser, postgres_user, programs, reachable
 from broker.local.secret import kept_secret, write_secret
 
 USER = "weir"
+_PORT = "server"
 # Measured: 0.5 s, 2 s after kill -9; recovery of a long log takes longer.
 START_TIMEOUT_S = 60.0
 _INITDB_TIMEOUT_S = 120
@@ -45,6 +45,7 @@ class EmbeddedPostgres:
         self._settings = dict(settings or {})
         self._lock = DirectoryLock(self.directory)
         self._child: Child | None = None
+        self._ports = RememberedPorts(self.directory / "ports.json")
         self._seen_bytes = 0
 
     @property
@@ -55,7 +56,7 @@ class EmbeddedPostgres:
     @property
     def address(self) -> str:
         """host:port."""
-        return f"{HOST}:{self._port()}"
+        return f"{HOST}:{self._ports.get(_PORT)}"
 
     @property
     def alive(self) -> bool:
@@ -97,8 +98,8 @@ class EmbeddedPostgres:
         reap(self._command(bin_directory, data, user))
         if not (data / "ready").exists():
             self._initialise(bin_directory, data, user)
-        if self._child is None and not is_free(self._port()):
-            self._choose_port()
+        if self._child is None:
+            self._ports.usable([_PORT])
         self._seen_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._child = spawn(self._command(bin_directory, data, user))
 
@@ -184,7 +185,7 @@ class EmbeddedPostgres:
     def _command(self, bin_directory: Path, data: Path, user: PostgresUser) -> Command:
         settings = {
             "listen_addresses": HOST,
-            "port": str(self._port()),
+            "port": str(self._ports.get(_PORT)),
             # No socket in the file system: its path may be too long, and one way in is enough.
             "unix_socket_directories": "",
             "log_min_messages": "warning",
@@ -210,14 +211,3 @@ class EmbeddedPostgres:
     def _url(self, database: str) -> str:
         password = kept_secret(self.directory / "password")
         return f"postgresql://{USER}:{password}@{self.address}/{database}"
-
-    def _port(self) -> int:
-        path = self.directory / "port.json"
-        if not path.exists():
-            return self._choose_port()
-        return int(json.loads(path.read_text())["port"])
-
-    def _choose_port(self) -> int:
-        (port,) = free_ports(1)
-        write_secret(self.directory / "port.json", json.dumps({"port": port}))
-        return port
