@@ -1,0 +1,231 @@
+"""The recount agrees with billing on every way a period can go, and names what was changed.
+
+Real PostgreSQL, real billing; the memory log, so that months pass as a test says.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from broker.domain import events as ev
+from broker.log.memory import MemoryLog
+from broker.store.base import engine
+from broker.store.migrate import migrate
+
+from .verify_exchange import PLAN, PRODUCT, Exchange, MovedClock
+
+PER_RECORD = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.1"}
+FULL = {
+    "currency": "EUR",
+    "components": [
+        {"name": "access", "model": "flat", "amount": "31.00"},
+        {
+            "model": "graduated",
+            "metric": "records",
+            "tiers": [
+                {"up_to": "5", "unit_amount": "1"},
+                {"up_to": None, "unit_amount": "0.333"},
+            ],
+        },
+        {
+            "name": "volume",
+            "model": "package",
+            "metric": "bytes",
+            "package_size": "100",
+            "package_amount": "0.05",
+        },
+    ],
+    "minimum_commitment": {"amount": "40"},
+    "tax": {"mode": "exclusive", "percentage": "19"},
+}
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    return MovedClock("2026-03-10T08:00:00+00:00")
+
+
+@pytest.fixture
+def exchange(database_url: str, clock: MovedClock) -> Iterator[Exchange]:
+    migrate(database_url)
+    database = engine(database_url)
+    log = MemoryLog(now_ms=clock.now_ms)
+
+    def create(name: str, partitions: int, append_time: bool) -> str:  # noqa: FBT001  a port
+        return log.create_topic(name, partitions, append_time=append_time)
+
+    def tick() -> None:
+        clock.ms += 200
+
+    made = Exchange(log, database, clock, create, tick=tick)
+    yield made
+    made.close()
+    database.dispose()
+
+
+def agreed(exchange: Exchange) -> dict[str, int]:
+    """Minor units invoiced by subscription, after a recount without differences."""
+    report = exchange.recount()
+    assert [str(one) for one in report.differences] == []
+    return {
+        row.subscription: sum(one.total_minor for one in row.invoices)
+        for row in report.subscriptions
+    }
+
+
+def test_a_month(exchange: Exchange, clock: MovedClock) -> None:
+    """A calendar month with fee, tiers, packages, minimum and tax, prorated from activation."""
+    exchange.subscribe("grid", exchange.plan(FULL))
+    exchange.produce(12)
+    exchange.route()
+    clock.go("2026-03-29T01:30:00+00:00")
+    exchange.produce(3, partition=1)
+    exchange.route()
+    clock.go("2026-04-01T09:00:00+00:00")
+    invoices = exchange.bill(_ms("2026-04-01T00:00:00+02:00"))
+    assert len(invoices) == 1
+    assert agreed(exchange) == {"grid/wind": invoices[0].total_minor}
+
+
+def test_billed_ahead_of_the_end(exchange: Exchange, clock: MovedClock) -> None:
+    """A period billed in three bills, each for what the ones before left open."""
+    exchange.subscribe("grid", exchange.plan(FULL))
+    for day in ("11", "12", "13"):
+        clock.go(f"2026-03-{day}T10:00:00+00:00")
+        exchange.produce(7)
+        exchange.route()
+        clock.ms += 1000
+        exchange.bill()
+    clock.go("2026-04-02T00:00:00+00:00")
+    exchange.bill(_ms("2026-04-01T00:00:00+02:00"))
+    assert exchange.recount().invoices == 4
+    agreed(exchange)
+
+
+def test_another_plan_in_mid_month(exchange: Exchange, clock: MovedClock) -> None:
+    """The day of change belongs to the new version."""
+    name = exchange.subscribe("grid", exchange.plan(FULL))
+    exchange.produce(9)
+    exchange.route()
+    clock.go("2026-03-20T09:00:00+00:00")
+    exchange.produce(4)
+    exchange.route()
+    clock.go("2026-03-20T15:00:00+00:00")
+    version = exchange.plan({**PER_RECORD, "splits": "separate"})
+    exchange.change(name, ev.SubscriptionReplanned(name, PRODUCT, PLAN, version))
+    exchange.produce(5)
+    exchange.route()
+    clock.go("2026-04-01T09:00:00+00:00")
+    exchange.bill(_ms("2026-04-01T00:00:00+02:00"))
+    assert exchange.recount().invoices == 2
+    agreed(exchange)
+
+
+def test_suspended_and_revoked(exchange: Exchange, clock: MovedClock) -> None:
+    """Days without delivery are not active; after revocation the period is final at once."""
+    name = exchange.subscribe("trial", exchange.plan(FULL))
+    exchange.produce(2)
+    exchange.route()
+    clock.go("2026-03-12T12:00:00+00:00")
+    exchange.change(name, ev.SubscriptionSuspended(name, PRODUCT))
+    clock.go("2026-03-17T12:00:00+00:00")
+    exchange.change(name, ev.SubscriptionResumed(name, PRODUCT))
+    exchange.produce(2)
+    exchange.route()
+    clock.go("2026-03-19T12:00:00+00:00")
+    exchange.change(name, ev.SubscriptionRevoked(name, PRODUCT))
+    exchange.produce(2)
+    exchange.route()
+    clock.ms += 5000
+    invoices = exchange.bill()
+    assert [invoice.final for invoice in invoices] == [True]
+    agreed(exchange)
+
+
+def test_short_periods(exchange: Exchange, clock: MovedClock) -> None:
+    """Periods of a fixed length, several of them in one quarter hour."""
+    version = exchange.plan(FULL, {"length_s": 60})
+    exchange.subscribe("trial", version, length_s=60)
+    exchange.subscribe("grid", exchange.plan(PER_RECORD))
+    for _ in range(5):
+        exchange.produce(6)
+        clock.ms += 17_000
+        exchange.produce(6, partition=1)
+        clock.ms += 17_000
+    exchange.route()
+    exchange.bill()
+    assert exchange.recount().invoices >= 4
+    agreed(exchange)
+
+
+@pytest.fixture
+def billed(exchange: Exchange, clock: MovedClock) -> Exchange:
+    """A month of two subscriptions, invoiced."""
+    version = exchange.plan(FULL)
+    exchange.subscribe("grid", version)
+    exchange.subscribe("care", version)
+    exchange.produce(12)
+    exchange.route()
+    clock.go("2026-04-01T09:00:00+00:00")
+    exchange.bill(_ms("2026-04-01T00:00:00+02:00"))
+    agreed(exchange)
+    return exchange
+
+
+GRID = "SELECT id FROM invoices WHERE subscription = 'grid/wind'"
+
+
+@pytest.mark.parametrize(
+    ("tampering", "what"),
+    [
+        (
+            f"UPDATE invoice_lines SET amount = amount + 1 WHERE position = 0 AND invoice = ({GRID})",
+            "line 'access' is",
+        ),
+        (
+            f"UPDATE invoice_lines SET quantity = 1 WHERE position = 1 AND invoice = ({GRID})",
+            "line 'records' counts 1",
+        ),
+        (f"DELETE FROM invoice_lines WHERE position = 2 AND invoice = ({GRID})", "lines"),
+        (
+            f"UPDATE invoice_lines SET description = 'x' WHERE position = 0 AND invoice = ({GRID})",
+            "line 0 is 'x'",
+        ),
+        (
+            f"UPDATE invoices SET total_minor = total_minor + 1, net_minor = net_minor + 1 "
+            f"WHERE id = ({GRID})",
+            "total is",
+        ),
+        (
+            f"UPDATE invoices SET tax_minor = tax_minor + 1, net_minor = net_minor - 1 "
+            f"WHERE id = ({GRID})",
+            "tax is",
+        ),
+        (f"UPDATE invoices SET records = 11 WHERE id = ({GRID})", "bills 11 records"),
+        (f"UPDATE invoices SET buyer = 'trial' WHERE id = ({GRID})", "another seller, buyer"),
+        (f"DELETE FROM journal_entries WHERE invoice = ({GRID})", "has 0 journal entries"),
+        (
+            "UPDATE journal_postings SET amount_minor = amount_minor + 1 "
+            f"WHERE account = 'tax' AND entry = 'invoice/' || ({GRID})",
+            "sums to 1, not to zero",
+        ),
+        (
+            f"UPDATE invoices SET sequence = 7 WHERE id = ({GRID})",
+            "are not gapless",
+        ),
+        (f"DELETE FROM invoices WHERE id = ({GRID})", "are on no invoice although"),
+        (
+            "UPDATE plan_versions SET price = jsonb_set(price, '{tax,percentage}', '\"7\"')",
+            "tax is",
+        ),
+    ],
+)
+def test_tampered_money(billed: Exchange, tampering: str, what: str) -> None:
+    """A changed invoice, line, posting or number is named."""
+    billed.sql(tampering)
+    named = [str(one) for one in billed.recount().differences]
+    assert any(what in text for text in named), named
+
+
+def _ms(at: str) -> int:
+    return MovedClock(at).ms
