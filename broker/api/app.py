@@ -10,7 +10,9 @@ from broker import __version__
 from broker.api import (
     accounts,
     catalogue,
+    invoices,
     organisations,
+    periods,
     plans,
     problems,
     products,
@@ -31,6 +33,8 @@ ROUTERS = (
     plans.router,
     catalogue.router,
     subscriptions.router,
+    periods.router,
+    invoices.router,
     status.router,
 )
 

@@ -78,7 +78,7 @@ def request_close(
         raise NotFoundError("published product", product)
     if not 0 < end_ms <= outbox.to_ms(now):
         raise InvalidFieldError(
-            "end", f"must not lie in the future, is {iso(end_ms)}; it is {now.isoformat()} now"
+            "end_ms", f"must not lie in the future, is {iso(end_ms)}; it is {now.isoformat()} now"
         )
     existing = session.get(PeriodCloseRow, (product, end_ms))
     if existing is None:
@@ -110,14 +110,14 @@ def proof(session: Session, product: str, end_ms: int) -> Proof:
     return Proof(close=_close(row), missing=_missing(session, _close(row)))
 
 
-def closes(session: Session, product: str) -> list[Close]:
-    """The latest closes of a product, latest end first; at most 100."""
-    rows = session.scalars(
-        select(PeriodCloseRow)
-        .where(PeriodCloseRow.product == product)
-        .order_by(PeriodCloseRow.end_ms.desc())
-        .limit(LISTED_MAX)
-    )
+def closes(
+    session: Session, product: str, *, before_ms: int | None = None, limit: int = LISTED_MAX
+) -> list[Close]:
+    """The closes of a product, latest end first: those that end before `before_ms`, if given."""
+    asked = select(PeriodCloseRow).where(PeriodCloseRow.product == product)
+    if before_ms is not None:
+        asked = asked.where(PeriodCloseRow.end_ms < before_ms)
+    rows = session.scalars(asked.order_by(PeriodCloseRow.end_ms.desc()).limit(limit))
     return [_close(row) for row in rows]
 
 

@@ -26,7 +26,7 @@ State = Literal["draft", "finalised"]
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceLine:
-    """One line; `amount` in the currency's major unit, finer than its minor one at most here."""
+    """One line; `amount` is a decimal of the currency, at times finer than its minor unit."""
 
     description: str
     quantity: Decimal
@@ -68,7 +68,8 @@ class Invoice:
 
     def major(self, minor: int) -> Decimal:
         """An amount of this invoice in the currency's major unit."""
-        return Decimal(minor).scaleb(-self.minor_digits)
+        # From text: arithmetic on Decimal would round to 28 digits.
+        return Decimal(f"{minor}e-{self.minor_digits}")
 
 
 def get(session: Session, invoice_id: str, *, visible_to: Actor) -> Invoice:

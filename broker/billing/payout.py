@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from broker.store.billing import JournalEntryRow, JournalPostingRow
@@ -19,10 +19,17 @@ class Payout:
     invoices: int
 
 
-def payouts(session: Session, seller: str | None = None) -> list[Payout]:
+def payouts(
+    session: Session,
+    seller: str | None = None,
+    *,
+    after: tuple[str, str] | None = None,
+    limit: int = 100,
+) -> list[Payout]:
     """What each seller is owed, or one of them: net of invoices, less the operator's fee.
 
-    Below zero where credits outweigh invoices: then the seller owes it.
+    Below zero where credits outweigh invoices: then the seller owes it. By seller and currency:
+    at most `limit`, those that come after `after`.
     """
     asked = (
         select(
@@ -38,9 +45,14 @@ def payouts(session: Session, seller: str | None = None) -> list[Payout]:
             JournalPostingRow.organisation, JournalEntryRow.currency, JournalEntryRow.minor_digits
         )
         .order_by(JournalPostingRow.organisation, JournalEntryRow.currency)
+        .limit(limit)
     )
     if seller is not None:
         asked = asked.where(JournalPostingRow.organisation == seller)
+    if after is not None:
+        asked = asked.where(
+            tuple_(JournalPostingRow.organisation, JournalEntryRow.currency) > after
+        )
     return [
         Payout(
             seller=organisation,

@@ -196,7 +196,7 @@ def _add_lines(session: Session, invoice_id: str, bill: Bill) -> None:
             position=position,
             description=line.description,
             quantity=Decimal(plain(line.quantity)),
-            amount=Decimal(plain(line.amount)),
+            amount=Decimal(plain(line.amount, at_least=bill.scale)),
         )
         for position, line in enumerate(bill.lines)
     )

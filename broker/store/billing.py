@@ -26,7 +26,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from broker.store.base import Base
 
 _TIME = DateTime(timezone=True)
-_MINOR = Numeric(60, 0)
 
 
 class BillingSettingsRow(Base):
@@ -88,10 +87,10 @@ class InvoiceRow(Base):
     billed_bytes: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(Text)
     minor_digits: Mapped[int] = mapped_column(SmallInteger)
-    subtotal_minor: Mapped[Decimal] = mapped_column(_MINOR)
-    net_minor: Mapped[Decimal] = mapped_column(_MINOR)
-    tax_minor: Mapped[Decimal] = mapped_column(_MINOR)
-    total_minor: Mapped[Decimal] = mapped_column(_MINOR)
+    subtotal_minor: Mapped[Decimal] = mapped_column(Numeric)
+    net_minor: Mapped[Decimal] = mapped_column(Numeric)
+    tax_minor: Mapped[Decimal] = mapped_column(Numeric)
+    total_minor: Mapped[Decimal] = mapped_column(Numeric)
     created_at: Mapped[datetime] = mapped_column(_TIME)
     year: Mapped[int | None] = mapped_column(Integer)
     sequence: Mapped[int | None] = mapped_column(Integer)
@@ -127,8 +126,8 @@ class InvoiceLineRow(Base):
     invoice: Mapped[str] = mapped_column(ForeignKey("invoices.id"), primary_key=True)
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     description: Mapped[str] = mapped_column(Text)
-    quantity: Mapped[Decimal] = mapped_column(Numeric(60, 18))
-    amount: Mapped[Decimal] = mapped_column(Numeric(60, 12))
+    quantity: Mapped[Decimal] = mapped_column(Numeric)
+    amount: Mapped[Decimal] = mapped_column(Numeric)
 
 
 class InvoiceCounterRow(Base):
@@ -168,7 +167,7 @@ class JournalPostingRow(Base):
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     account: Mapped[str] = mapped_column(Text)
     organisation: Mapped[str] = mapped_column(ForeignKey("organisations.id"))
-    amount_minor: Mapped[Decimal] = mapped_column(_MINOR)
+    amount_minor: Mapped[Decimal] = mapped_column(Numeric)
 
     __table_args__ = (
         Index("ix_journal_postings_account_organisation", "account", "organisation"),

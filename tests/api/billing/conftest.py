@@ -49,13 +49,25 @@ class Exchange:
             session.flush()
             session.add(
                 ProductRow(
-                    **{"id": PRODUCT, "organisation": "windco", "title": "", "description": ""},
-                    **{"classification": "internal", "topic": "product.windco.wind"},
-                    **{"quarantine_topic": "quarantine.windco.wind", "subject": "wind-value"},
-                    **{"partitions": 2, "retention_ms": 10**10, "quarantine_max_bytes": 10**6},
-                    **{"record_max_bytes": 10**6, "validation": "header", "state": "published"},
-                    **{"event_time_field": None, "topic_id": TOPIC_ID},
-                    **{"published_at": self.epoch, "retired_at": None, "ended_at": None},
+                    id=PRODUCT,
+                    organisation="windco",
+                    title="",
+                    description="",
+                    classification="internal",
+                    topic="product.windco.wind",
+                    quarantine_topic="quarantine.windco.wind",
+                    subject="wind-value",
+                    partitions=2,
+                    retention_ms=10**10,
+                    quarantine_max_bytes=10**6,
+                    record_max_bytes=10**6,
+                    validation="header",
+                    state="published",
+                    event_time_field=None,
+                    topic_id=TOPIC_ID,
+                    published_at=self.epoch,
+                    retired_at=None,
+                    ended_at=None,
                     **self._made(),
                     revision=1,
                 )
@@ -81,9 +93,14 @@ class Exchange:
             number = 1 + session.scalars(select(func.count()).select_from(PlanVersionRow)).one()
             session.add(
                 PlanVersionRow(
-                    **{"plan": "windco/basic", "number": number, "state": "published"},
-                    **{"price": price, "period": period or MONTHS, "terms": ""},
-                    **{"delivery_retention_ms": 10**9, "approval": "automatic"},
+                    plan="windco/basic",
+                    number=number,
+                    state="published",
+                    price=price,
+                    period=period or MONTHS,
+                    terms="",
+                    delivery_retention_ms=10**9,
+                    approval="automatic",
                     published_at=self.epoch,
                     **self._made(),
                     revision=1,
@@ -98,8 +115,12 @@ class Exchange:
         with self.sessions.begin() as session:
             session.add(
                 SubscriptionRow(
-                    **{"id": subscription, "organisation": "grid", "product": PRODUCT},
-                    **{"plan": "windco/basic", "plan_version": version, "state": "active"},
+                    id=subscription,
+                    organisation="grid",
+                    product=PRODUCT,
+                    plan="windco/basic",
+                    plan_version=version,
+                    state="active",
                     delivery_topic=f"delivery.grid.{name}",
                     requested_at=now,
                     requested_by="test",

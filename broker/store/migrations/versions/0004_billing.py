@@ -47,10 +47,10 @@ CREATE TABLE invoices (
     billed_bytes BIGINT NOT NULL,
     currency TEXT NOT NULL,
     minor_digits SMALLINT NOT NULL,
-    subtotal_minor NUMERIC(60, 0) NOT NULL,
-    net_minor NUMERIC(60, 0) NOT NULL,
-    tax_minor NUMERIC(60, 0) NOT NULL,
-    total_minor NUMERIC(60, 0) NOT NULL,
+    subtotal_minor NUMERIC NOT NULL,
+    net_minor NUMERIC NOT NULL,
+    tax_minor NUMERIC NOT NULL,
+    total_minor NUMERIC NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     year INTEGER,
     sequence INTEGER,
@@ -82,8 +82,8 @@ CREATE TABLE invoice_lines (
     invoice TEXT NOT NULL,
     position INTEGER NOT NULL,
     description TEXT NOT NULL,
-    quantity NUMERIC(60, 18) NOT NULL,
-    amount NUMERIC(60, 12) NOT NULL,
+    quantity NUMERIC NOT NULL,
+    amount NUMERIC NOT NULL,
     CONSTRAINT pk_invoice_lines PRIMARY KEY (invoice, position),
     CONSTRAINT fk_invoice_lines_invoice FOREIGN KEY(invoice) REFERENCES invoices (id)
 );
@@ -112,7 +112,7 @@ CREATE TABLE journal_postings (
     position INTEGER NOT NULL,
     account TEXT NOT NULL,
     organisation TEXT NOT NULL,
-    amount_minor NUMERIC(60, 0) NOT NULL,
+    amount_minor NUMERIC NOT NULL,
     CONSTRAINT pk_journal_postings PRIMARY KEY (entry, position),
     CONSTRAINT ck_journal_postings_account
         CHECK (account IN ('buyer', 'seller', 'operator-fee', 'tax')),
@@ -176,17 +176,18 @@ CREATE FUNCTION journal_balanced() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     checked text := coalesce(to_jsonb(NEW) ->> 'entry', to_jsonb(NEW) ->> 'id');
     rest numeric;
-    missing bigint;
+    wanted integer;
+    found bigint;
 BEGIN
-    SELECT coalesce(sum(p.amount_minor), 0), e.posting_count - count(p.entry)
-        INTO rest, missing
+    SELECT coalesce(sum(p.amount_minor), 0), e.posting_count, count(p.entry)
+        INTO rest, wanted, found
         FROM journal_entries e LEFT JOIN journal_postings p ON p.entry = e.id
         WHERE e.id = checked GROUP BY e.id, e.posting_count;
     IF rest <> 0 THEN
         RAISE EXCEPTION 'journal entry %: its postings must sum to 0, sum to %', checked, rest;
     END IF;
-    IF missing <> 0 THEN
-        RAISE EXCEPTION 'journal entry %: has % postings too few', checked, missing;
+    IF found <> wanted THEN
+        RAISE EXCEPTION 'journal entry %: must have % postings, has %', checked, wanted, found;
     END IF;
     RETURN NULL;
 END $$;

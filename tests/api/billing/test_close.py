@@ -1,0 +1,109 @@
+"""Closing by proof: what is asked, what is still missing, what may not be asked."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from broker.avro.codec import decode_event
+from broker.billing.close import closes, proof, request_close, unsettled
+from broker.domain.events import PeriodClosing
+from broker.errors import InvalidFieldError, NotFoundError
+from broker.store.control import ControlEventRow, ProductRow
+from broker.store.ledger import Chain
+
+PRODUCT = "windco/wind"
+TOPIC_ID = "11111111-2222-3333-4444-555555555555"
+END = "2026-02-01T00:00:00+01:00"
+BEFORE = "2026-01-31T23:45:00+01:00"
+
+
+def ms(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp()) * 1000
+
+
+def missing(exchange: Any) -> dict[int, str]:
+    with exchange.sessions() as session:
+        return {one.partition: one.why for one in proof(session, PRODUCT, ms(END)).missing}
+
+
+def test_a_close_is_a_control_event(exchange: Any) -> None:
+    """Asking for a close tells the routers its end; asking again tells them nothing new."""
+    exchange.request(END)
+    exchange.request(END)
+    with exchange.sessions() as session:
+        [row] = session.query(ControlEventRow).all()
+        [close] = unsettled(session)
+    assert decode_event(row.canonical).event == PeriodClosing(product=PRODUCT, end_ms=ms(END))
+    assert (close.seq, close.end_ms) == (row.seq, ms(END))
+
+
+def test_every_partition_must_prove_the_end(exchange: Any) -> None:
+    """A partition is proven by a segment of the close's seq or later whose watermark is there."""
+    exchange.deliver(END, partition=0)  # reached the end, but does not know of the close
+    exchange.request(END)
+    exchange.deliver(BEFORE, partition=1)  # knows of it, but has not reached the end
+    assert "seq 0, the close is 1" in missing(exchange)[0]
+    assert "billing time has reached 2026-01-31T22:45:00.000Z" in missing(exchange)[1]
+    exchange.deliver(END, partition=0)
+    assert list(missing(exchange)) == [1]
+    exchange.deliver(END, partition=1)
+    assert missing(exchange) == {}
+
+
+def test_a_partition_without_a_segment_is_missing(exchange: Any) -> None:
+    """No segment at all is no proof; nor is one of a partition added since."""
+    exchange.request(END)
+    assert list(missing(exchange)) == [0, 1]
+    exchange.prove(END)
+    with exchange.sessions.begin() as session:
+        session.get_one(ProductRow, PRODUCT).partitions = 3
+    assert list(missing(exchange)) == [2]
+
+
+def test_a_hole_is_no_proof(exchange: Any) -> None:
+    """A chain in which a segment is missing proves nothing, whatever came before."""
+    exchange.request(END)
+    exchange.prove(END)
+    with exchange.sessions.begin() as session:
+        session.get_one(Chain, (TOPIC_ID, 1, "live")).hole = "number 7 after 5"
+    assert missing(exchange) == {1: "the ledger waits for a missing segment: number 7 after 5"}
+
+
+def test_an_ended_topic_closes_at_its_coverage(exchange: Any) -> None:
+    """A topic that is gone gets no further segment: what is covered is all there will be."""
+    exchange.request(END)
+    exchange.deliver(BEFORE, partition=0)
+    with exchange.sessions.begin() as session:
+        product = session.get_one(ProductRow, PRODUCT)
+        product.ended_at = datetime.fromisoformat(END)
+    assert missing(exchange) == {}
+
+
+def test_the_future_is_not_closed(exchange: Any) -> None:
+    """An end after now is refused: an idle partition's watermark would run ahead of its records."""
+    now = datetime.fromisoformat(END)
+    with exchange.sessions.begin() as session, pytest.raises(InvalidFieldError, match="future"):
+        request_close(session, PRODUCT, ms(END) + 1, by="test", now=now)
+
+
+def test_only_what_is_published_is_closed(exchange: Any) -> None:
+    """A product that does not exist, or has no topic yet, cannot be closed."""
+    now = datetime.fromisoformat(END)
+    with exchange.sessions() as session, pytest.raises(NotFoundError):
+        request_close(session, "windco/solar", ms(END), by="test", now=now)
+    with exchange.sessions() as session, pytest.raises(NotFoundError):
+        proof(session, PRODUCT, ms(END))
+
+
+def test_closes_are_listed_latest_first(exchange: Any) -> None:
+    """Closes come latest end first, and page on."""
+    ends = [
+        (datetime.fromisoformat(END) + timedelta(hours=hours)).isoformat() for hours in range(3)
+    ]
+    for end in ends:
+        exchange.request(end)
+    with exchange.sessions() as session:
+        first = closes(session, PRODUCT, limit=2)
+        rest = closes(session, PRODUCT, before_ms=first[-1].end_ms)
+    assert [one.end_ms for one in [*first, *rest]] == [ms(end) for end in reversed(ends)]
