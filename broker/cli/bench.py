@@ -1,0 +1,47 @@
+"""`weir bench`: the router measured beside its peers."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from broker.config import home_from
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), help="Where bench.json is written.")
+@click.option("--records", default=600_000, show_default=True, help="A round of each contender.")
+@click.option("--faust-records", default=20_000, show_default=True, help="Of plain Faust.")
+@click.option("--rounds", default=5, show_default=True, help="Counted rounds; medians are shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def bench(
+    home: Path | None, records: int, faust_records: int, rounds: int, *, as_json: bool
+) -> None:
+    """Measure the router beside bare loops and plain Faust, on a broker of its own.
+
+    Exits 0 when every contender's output was whole; 1 if one lost or repeated a record.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from broker.bench.run import medians, run
+
+    result = run(
+        records=records,
+        faust_records=faust_records,
+        rounds=rounds,
+        tell=lambda line: click.echo(line, err=True),
+    )
+    place = home_from(os.environ, str(home) if home else None)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    table = Table("contender", "records/s", "CPU µs a record", title=f"median of {rounds}")
+    for name, figures in medians(result).items():
+        table.add_row(name, f"{figures.rate:,.0f}", f"{figures.cpu_us:.2f}")
+    Console().print(table)
+    for name, ratio in result["ratios"].items():
+        click.echo(f"{name}: {ratio}")
