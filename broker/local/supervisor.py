@@ -14,7 +14,7 @@ from pathlib import Path
 
 from broker.errors import SetupError, WeirError
 from broker.local.state import Condition, ProcessState, State, write_state
-from broker.local.unit import Unit
+from broker.local.unit import Unit, wants_restart
 
 _POLL_S = 0.1
 # A first start under load: Kafka 15 s, a process of ours 10 s on two busy cores.
@@ -26,6 +26,9 @@ _DEATHS_MAX = 8
 # So long it must have run for its earlier deaths to be forgotten.
 _STEADY_S = 60.0
 _STOP_TIMEOUT_S = 15.0
+# /livez must ask three times in a row, so that one bad moment restarts nothing.
+_ASK_EVERY_S = 5.0
+_UNWELL_MAX = 3
 
 
 class StopRequested(BaseException):
@@ -40,7 +43,9 @@ class _Watched:
     restarts: int = 0
     deaths: int = 0
     reason: str = ""
+    unwell: int = 0
     launched_at_s: float = 0.0
+    asked_at_s: float = 0.0
     again_at_s: float = 0.0
 
     def state(self) -> ProcessState:
@@ -64,6 +69,7 @@ class Supervisor:
         on_ready: called with a unit's name when it is ready, before anybody else learns of it.
         report: told the state as it changes, after it is written.
         clock: seconds that never run backwards.
+        pause: waits so many seconds.
     """
 
     def __init__(
@@ -74,12 +80,14 @@ class Supervisor:
         on_ready: Callable[[str], None],
         report: Callable[[State], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._watched = [_Watched(name, unit) for name, unit in units]
         self._home = home
         self._on_ready = on_ready
         self._report = report
         self._clock = clock
+        self._pause = pause
         self._written: State | None = None
         self._stop_requested = False
 
@@ -117,7 +125,7 @@ class Supervisor:
                 self._look_after(watched)
             self._write()
             self.checkpoint()
-            time.sleep(_POLL_S)
+            self._pause(_POLL_S)
 
     def stop(self) -> None:
         """Stop everything in the reverse order, each bounded."""
@@ -147,7 +155,7 @@ class Supervisor:
                 reason = watched.reason or watched.unit.why()
                 raise SetupError(f"{watched.name}: did not get ready: {reason}")
             self.checkpoint()
-            time.sleep(_POLL_S)
+            self._pause(_POLL_S)
 
     def _look_after(self, watched: _Watched) -> None:
         now = self._clock()
@@ -157,15 +165,28 @@ class Supervisor:
             self._on_ready(watched.name)
             watched.condition = "ready"
             watched.reason = ""
-        elif watched.condition == "ready" and now - watched.launched_at_s > _STEADY_S:
-            watched.deaths = 0
+        elif watched.condition == "ready":
+            self._look_closer(watched, now)
         elif watched.condition == "restarting" and now >= watched.again_at_s:
             watched.restarts += 1
             self._launch(watched)
 
+    def _look_closer(self, watched: _Watched, now: float) -> None:
+        if now - watched.launched_at_s > _STEADY_S:
+            watched.deaths = 0
+        if now < watched.asked_at_s + _ASK_EVERY_S:
+            return
+        watched.asked_at_s = now
+        why = wants_restart(watched.unit)
+        watched.unwell = watched.unwell + 1 if why else 0
+        if watched.unwell >= _UNWELL_MAX:
+            watched.unit.stop(timeout_s=_STOP_TIMEOUT_S)
+            self._died(watched, f"/livez asked for a restart: {why}", now)
+
     def _launch(self, watched: _Watched) -> None:
         watched.launched_at_s = self._clock()
         watched.condition = "starting"
+        watched.unwell = 0
         self._write()
         try:
             watched.unit.launch()

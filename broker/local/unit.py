@@ -10,7 +10,7 @@ from broker.local.child import STOP_TIMEOUT_S, Child, Command, spawn, tail
 from broker.local.ports import HOST
 
 _ASK_TIMEOUT_S = 3.0
-_OK = 200
+_OK, _UNWELL = 200, 503
 
 
 class Unit(Protocol):
@@ -104,6 +104,17 @@ class HttpProcess:
         lines = [line for line in tail(self._command.log, self._seen_bytes) if line.strip()]
         last = f": {lines[-1].strip()[:300]}" if lines else ""
         return f"{ended}{last}; the whole story is in {self._command.log}"
+
+
+def wants_restart(unit: Unit) -> str:
+    """Why a process of ours says that it had better be restarted; empty if it does not.
+
+    No answer says nothing: a busy machine must not be made busier by restarts.
+    """
+    if not isinstance(unit, HttpProcess):
+        return ""
+    code, why = get(unit.port, "/livez")
+    return why.strip() or "it gives no reason" if code == _UNWELL else ""
 
 
 def get(port: int, path: str) -> tuple[int, str]:

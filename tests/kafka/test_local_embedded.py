@@ -1,12 +1,15 @@
 """The embedded pair is real: stock clients write, read and ask."""
 
+import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from broker.errors import SetupError
 from broker.local.kafka import EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 
@@ -59,3 +62,27 @@ def test_postgres_is_18_and_empty(database_url: str, postgres: EmbeddedPostgres)
         tables = session.execute("SELECT * FROM pg_tables WHERE schemaname = 'public'").fetchall()
     assert version.startswith("PostgreSQL 18.")
     assert tables == []
+
+
+def test_a_taken_port_is_chosen_anew(embedded_directory: Path) -> None:
+    """Where another program took the remembered port, the next start takes another, data kept."""
+    directory = embedded_directory / "postgres-moves"
+    with EmbeddedPostgres(directory) as first:
+        old = first.address
+        with psycopg.connect(first.database_url.replace("+psycopg", "")) as session:
+            session.execute("CREATE TABLE kept (n int)")
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", int(old.rsplit(":", 1)[1])))
+        taken.listen()
+        with EmbeddedPostgres(directory) as second:
+            assert second.address != old
+            with psycopg.connect(second.database_url.replace("+psycopg", "")) as session:
+                assert session.execute("SELECT * FROM kept").fetchall() == []
+
+
+def test_one_owner_a_directory(postgres: EmbeddedPostgres) -> None:
+    """A second server on a directory in use is refused before anything is started."""
+    with pytest.raises(SetupError, match="in use by another process"):
+        EmbeddedPostgres(postgres.directory).start()
+    assert postgres.ready()

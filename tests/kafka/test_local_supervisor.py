@@ -1,5 +1,6 @@
 """The supervisor with small stand-in programs: order, what dies comes back, nothing stays."""
 
+import itertools
 import json
 import signal
 import socket
@@ -28,6 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
+UNWELL = READY.replace("200", "503 if self.path == '/livez' else 200")
 PARENT = """
 import json, pathlib, sys, time
 from broker.local.unit import HttpProcess
@@ -108,6 +110,22 @@ def test_gives_up_at_start_and_says_why(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"router: did not get ready.*no such topic"):
         supervisor.start()
     supervisor.stop()
+
+
+def test_restarts_what_asks_for_it(tmp_path: Path) -> None:
+    """A process that lives and is ready but answers /livez with 503 is stopped and started again."""
+    unit = stand_in(tmp_path, "one", UNWELL)
+    time = itertools.count(step=0.2)
+    supervisor = Supervisor(
+        [("one", unit)], home=tmp_path, on_ready=print, clock=lambda: next(time)
+    )
+    supervisor.start()
+    first = unit.pid
+    with watching(supervisor):
+        assert wait_until(lambda: unit.pid != first, timeout_s=60)
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.processes[0].restarts >= 1
 
 
 def test_reaps_what_a_killed_supervisor_left(tmp_path: Path) -> None:
