@@ -34,6 +34,7 @@ VERBS = {
     "router": "broker.cli.router:router",
     "ledger": "broker.cli.ledger:ledger",
     "bench": "broker.cli.bench:bench",
+    "faults": "broker.cli.faults:faults",
 }
 
 
