@@ -140,7 +140,11 @@ def reap_record(record: Path, *, timeout_s: float = STOP_TIMEOUT_S) -> bool:
 
 
 def recorded(record: Path) -> psutil.Process | None:
-    """The process that a record names, if it still runs."""
+    """The process that a record names, if it still runs.
+
+    Raises:
+        SetupError: the record belongs to another user.
+    """
     try:
         stored = json.loads(record.read_text())
         process = psutil.Process(stored["pid"])
@@ -148,6 +152,8 @@ def recorded(record: Path) -> psutil.Process | None:
         return process if same and is_running(process) else None
     except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
+    except PermissionError as error:
+        raise SetupError(f"{record}: belongs to another user; be that user") from error
 
 
 def is_running(process: psutil.Process) -> bool:

@@ -22,10 +22,16 @@ class DirectoryLock:
         """Take it, or say at once who has it.
 
         Raises:
-            SetupError: another process has it.
+            SetupError: another process has it, or it is another user's.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
-        opened = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            opened = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except PermissionError as error:
+            raise SetupError(
+                f"{self._directory}: you may not write there; it belongs to another user, "
+                "so be that user or choose another directory"
+            ) from error
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

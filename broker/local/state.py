@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from broker.errors import SetupError
 from broker.local.secret import write_secret
 
 Condition = Literal["waiting", "starting", "ready", "not ready", "restarting", "failed", "stopped"]
@@ -46,11 +47,17 @@ def write_state(home: Path, state: State) -> None:
 
 
 def read_state(home: Path) -> State | None:
-    """What was last written; None where nothing ever ran."""
+    """What was last written; None where nothing ever ran.
+
+    Raises:
+        SetupError: the home belongs to another user.
+    """
     try:
         stored = json.loads(state_file(home).read_text())
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise SetupError(f"{home}: belongs to another user; be that user to see it") from error
     processes = tuple(ProcessState(**one) for one in stored["processes"])
     return State(processes=processes, error=stored["error"])
 

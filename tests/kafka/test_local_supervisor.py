@@ -113,7 +113,7 @@ def test_gives_up_at_start_and_says_why(tmp_path: Path) -> None:
 
 
 def test_restarts_what_asks_for_it(tmp_path: Path) -> None:
-    """A process that lives and is ready but answers /livez with 503 is stopped and started again."""
+    """A process that is ready but answers /livez with 503 is stopped and started again."""
     unit = stand_in(tmp_path, "one", UNWELL)
     time = itertools.count(step=0.2)
     supervisor = Supervisor(
