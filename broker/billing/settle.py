@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,14 +29,29 @@ from broker.domain.actor import SYSTEM
 from broker.errors import ConflictError
 from broker.store.billing import InvoiceLineRow, InvoiceRow, PeriodCloseRow
 
+INVOICES_MAX = 500
 _IDS = uuid.UUID("5ba0c0de-0000-4000-8000-77656972b111")
 
 
-def settle(session: Session, product: str, end_ms: int, *, now: datetime) -> list[Invoice]:
-    """Bill everything that a close proves, in the caller's transaction.
+def settle(
+    session: Session,
+    product: str,
+    end_ms: int,
+    *,
+    now: datetime,
+    invoices_max: int = INVOICES_MAX,
+) -> list[Invoice]:
+    """Bill what a close proves, in the caller's transaction.
+
+    Args:
+        session: its transaction holds the invoices, their numbers and journal entries.
+        product: whose close.
+        end_ms: of the close.
+        now: when the invoices are made, and issued.
+        invoices_max: at most so many; the close is settled once a call makes fewer.
 
     Returns:
-        The invoices made, as drafts if the close asked for drafts; none the second time.
+        The invoices made, as drafts if the close asked for drafts; none once all are made.
 
     Raises:
         NotFoundError: there is no such close.
@@ -51,16 +67,20 @@ def settle(session: Session, product: str, end_ms: int, *, now: datetime) -> lis
             f"product {product}: partition {first.partition} {first.why}; the close is not "
             "complete, wait for its proof"
         )
-    made = [
-        _draft(session, contract, stretch, last, now=now)
+    open_stretches = (
+        (contract, stretch, before)
         for contract in contracts_of(session, product)
-        for stretch, last in _unbilled(session, contract, proven.close)
+        for stretch, before in _unbilled(session, contract, proven.close)
+    )
+    made = [
+        _draft(session, contract, stretch, before, now=now)
+        for contract, stretch, before in list(islice(open_stretches, invoices_max))
     ]
     if proven.close.finalise:
         result = [invoices.finalise(session, made_id, by=SYSTEM, now=now) for made_id in made]
     else:
         result = [invoices.get(session, made_id, visible_to=SYSTEM) for made_id in made]
-    if closes[end_ms].settled_at is None:
+    if closes[end_ms].settled_at is None and len(made) < invoices_max:
         closes[end_ms].settled_at = now
     session.flush()
     return result

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from broker.billing.close import closes
 from broker.billing.runner import settle_proven
+from broker.billing.settle import settle
 from broker.errors import ConflictError
 
 UNIT = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
@@ -17,6 +19,10 @@ MONTHLY = {
     "minimum_commitment": {"amount": "62.00"},
     "tax": {"mode": "exclusive", "percentage": "19"},
 }  # fmt: skip
+
+
+def ms(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp()) * 1000
 
 
 def lines(invoice: Any) -> dict[str, str]:
@@ -64,6 +70,25 @@ def test_nothing_is_billed_before_the_proof(exchange: Any) -> None:
     exchange.deliver("2026-02-01T00:00:00+01:00", partition=1)
     assert len(settle_proven(exchange.sessions, clock=lambda: now)) == 1
     assert settle_proven(exchange.sessions, clock=lambda: now) == []
+
+
+def test_a_long_bill_is_made_in_parts(exchange: Any) -> None:
+    """One call makes a bounded number of invoices; the close is settled when none is left."""
+    plan = exchange.plan(UNIT, {"length_s": 60})
+    exchange.subscribe("trial", plan, "2026-01-01T10:00:00+00:00", length_s=60)
+    end = "2026-01-01T10:05:00+00:00"
+    exchange.request(end)
+    exchange.prove(end)
+    numbers, parts = [], []
+    for _ in range(4):
+        with exchange.sessions.begin() as session:
+            now = datetime(2026, 1, 2, tzinfo=UTC)
+            part = settle(session, "windco/wind", ms(end), now=now, invoices_max=2)
+            [close] = closes(session, "windco/wind")
+        parts.append((len(part), close.settled_at is not None))
+        numbers += [invoice.number for invoice in part]
+    assert parts == [(2, False), (2, False), (1, True), (0, True)]
+    assert numbers == [f"WINDCO-2026-{i:06}" for i in range(1, 6)]
 
 
 def test_days_are_those_of_the_plans_zone(exchange: Any) -> None:
