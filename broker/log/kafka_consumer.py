@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import confluent_kafka as ck
 import structlog
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from broker.config import KafkaConfig
-from broker.errors import FencedError, LogError, LogTimeoutError, OffsetOutOfRangeError
+from broker.errors import FencedError, LogError, OffsetOutOfRangeError
 from broker.log import kafka_settings
 from broker.log.kafka_bounded import bounded
 from broker.log.kafka_columns import consume
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
+from broker.log.kafka_offsets import KafkaOffsets
 from broker.log.ports import (
     Assignment,
     Committed,
@@ -51,9 +52,11 @@ class KafkaConsumer:
             | {"error_cb": self._credentials},
             logger=LIBRDKAFKA,
         )
+        self._offsets = KafkaOffsets(config, committed=True)
         self._assignment: Assignment | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._moved: set[TopicPartition] = set()
+        self._paused: set[TopicPartition] = set()
         self._waiting: list[LogError] = []
         self._broken = False
         self._closing = False
@@ -114,23 +117,32 @@ class KafkaConsumer:
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
         """Log start and last stable offset."""
-        return watermarks(self._client, partition, timeout_s)
+        return self._offsets.both(partition, timeout_s=timeout_s)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read this partition on from here."""
         if partition not in self._positions:
             raise LogError(f"{partition.topic}[{partition.partition}]: not assigned, cannot seek")
         place = ck.TopicPartition(*partition, offset)
-        call(f"{self._name}: seek", self._client.seek, place)
+        try:
+            self._client.seek(place)
+        except KafkaException:
+            # A partition that stands at an error cannot be sought; taken up anew it can.
+            call(f"{self._name}: seek", self._client.incremental_unassign, [place])
+            call(f"{self._name}: seek", self._client.incremental_assign, [place])
+            if partition in self._paused:
+                call(f"{self._name}: seek", self._client.pause, [place])
         self._positions[partition] = offset
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         """Deliver nothing of these until resumed."""
         call(f"{self._name}: pause", self._client.pause, self._assigned(partitions))
+        self._paused.update(partitions)
 
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Undo `pause`."""
         call(f"{self._name}: resume", self._client.resume, self._assigned(partitions))
+        self._paused.difference_update(partitions)
 
     def close(self, *, timeout_s: float) -> None:
         """Leave the group, after `revoked` for what is still owned, which runs in this thread."""
@@ -161,9 +173,9 @@ class KafkaConsumer:
             client.incremental_assign(
                 [ck.TopicPartition(*place, offsets.get(place, 0)) for place in places]
             )
-            unread = [ck.TopicPartition(*place) for place in places if place not in offsets]
-            if unread:
-                client.pause(unread)
+            unread = [place for place in places if place not in offsets]
+            self._paused.update(unread)
+            client.pause([ck.TopicPartition(*place) for place in unread])
 
     def _on_revoke(self, client: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         self._let_go(client, partitions, lost=False)
@@ -182,6 +194,7 @@ class KafkaConsumer:
         finally:  # the group takes them whatever the callback says
             for place in places:
                 self._positions.pop(place, None)
+                self._paused.discard(place)
             client.incremental_unassign(partitions)
 
     def _note(self, message: Message) -> None:
@@ -202,13 +215,3 @@ class KafkaConsumer:
             del fetched[place]
             if place in self._positions:
                 self.seek(place, self._positions[place])
-
-
-def watermarks(client: ck.Consumer, partition: TopicPartition, timeout_s: float) -> Offsets:
-    """Log start and end, asked of the leader under the client's own isolation level."""
-    what = f"{partition.topic}[{partition.partition}]: offsets"
-    place = ck.TopicPartition(*partition)
-    answer = call(what, lambda: client.get_watermark_offsets(place, timeout=timeout_s))
-    if answer is None:
-        raise LogTimeoutError(f"{what}: no answer within {timeout_s} s")
-    return Offsets(*answer)

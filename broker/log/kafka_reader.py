@@ -11,15 +11,14 @@ from dataclasses import replace
 
 import confluent_kafka as ck
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
 from broker.config import KafkaConfig
 from broker.errors import LogTimeoutError, OffsetOutOfRangeError
 from broker.log import kafka_settings
 from broker.log.kafka_bounded import bounded
 from broker.log.kafka_columns import consume
-from broker.log.kafka_consumer import watermarks
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
+from broker.log.kafka_offsets import KafkaOffsets
 from broker.log.ports import EMPTY, Fetched, Offsets, Records, TopicPartition
 
 _SLICE_S = 0.1  # a `consume` waits for all it was asked for: how long it may, for the last ones
@@ -37,7 +36,7 @@ class KafkaReader:
             shared | kafka_settings.fetching(committed=committed) | kafka_settings.reading(),
             logger=LIBRDKAFKA,
         )
-        self._admin = AdminClient(shared, logger=LIBRDKAFKA)
+        self._offsets = KafkaOffsets(config, committed=committed)
         self._place: TopicPartition | None = None
         self._next_offset = -1
         self._end = -1
@@ -56,7 +55,7 @@ class KafkaReader:
         brought = Fetched(partition, EMPTY, first_offset)
         while True:
             if brought.next_offset >= self._end and not asked:
-                self._end = self.offsets(partition, timeout_s=timeout_s).last_stable
+                self._end = self._offsets.end(partition, timeout_s=timeout_s)
                 asked = True
             self._next_offset = brought.next_offset
             room = records_max - len(brought.records)
@@ -69,13 +68,7 @@ class KafkaReader:
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
         """Log start and end."""
-        try:
-            return watermarks(self._client, partition, timeout_s)
-        except LogTimeoutError:
-            if self._place is None:  # else it would take a record
-                self._client.poll(0)  # serves the callback that tells of refused credentials
-            self._credentials.check()
-            raise
+        return self._offsets.both(partition, timeout_s=timeout_s)
 
     def partitions(self, topic: str, *, timeout_s: float) -> int:
         """How many partitions the topic has; 0 where it does not exist."""
@@ -90,7 +83,7 @@ class KafkaReader:
         if not topics:
             return {}
         names = ck.TopicCollection(list(topics))
-        futures = self._admin.describe_topics(names, request_timeout=timeout_s)
+        futures = self._offsets.admin.describe_topics(names, request_timeout=timeout_s)
         found = {}
         for topic, future in futures.items():
             try:
@@ -110,12 +103,12 @@ class KafkaReader:
         """Stand at `first_offset`; whether the end was asked for now."""
         if partition == self._place and first_offset == self._next_offset:
             return False
-        offsets = self.offsets(partition, timeout_s=timeout_s)
-        if not offsets.start <= first_offset <= offsets.last_stable:
+        end = self._offsets.end(partition, timeout_s=timeout_s)
+        if first_offset > end:
             raise OffsetOutOfRangeError(*partition, first_offset)
         place = ck.TopicPartition(*partition, first_offset)
         call("read", self._client.assign, [place])
-        self._place, self._next_offset, self._end = partition, first_offset, offsets.last_stable
+        self._place, self._next_offset, self._end = partition, first_offset, end
         return True
 
     def _fetch(
