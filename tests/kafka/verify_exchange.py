@@ -16,6 +16,7 @@ from broker.billing.close import request_close
 from broker.billing.invoice import Invoice
 from broker.billing.settle import settle
 from broker.clock import Clock
+from broker.config import KafkaConfig
 from broker.control import outbox
 from broker.domain import events as ev
 from broker.errors import WeirError
@@ -85,6 +86,7 @@ class Exchange:
         partitions: int = 2,
         tick: Callable[[], object] = lambda: None,
     ) -> None:
+        self.config: KafkaConfig | None = None
         self.log = log
         self.database = database
         self.clock = clock
@@ -229,7 +231,7 @@ class Exchange:
         self.send(TOPIC, partition, values)
 
     def route(self) -> None:
-        """Let router and ledger work until every partition stands at its end, under the last seq."""
+        """Let router and ledger work until all is accounted for under the last seq."""
         if self._lane is None:
             self._lane = Lane(
                 self.log,
