@@ -66,7 +66,7 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
                 self._done.clear()
                 await self.channel.send(value=batches)
                 await self._done.wait()
-            elif not self._lane.ready:
+            elif not self._lane.ready or not self._lane.owned:
                 await self.sleep(_IDLE_PAUSE_S)
             if loop.time() - observe_s >= self._settings.lag_interval_s:
                 observe_s = loop.time()
