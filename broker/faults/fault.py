@@ -14,12 +14,11 @@ from typing import Protocol
 
 from broker.faults.midwork import Journal
 from broker.faults.stage import ROUTERS, Stage, kill, send
-from broker.local.child import wait_until
 
 # Long enough for a router that has to wait for a dead one's transaction.
 _AIM_S = 30.0
 # A transaction of a light load takes about this long.
-_INTO_MAX_S = 0.03
+_INTO_MAX_S = 0.02
 _TAKEOVERS = 0.4
 _OTHER_EVERY = 5
 
@@ -50,7 +49,7 @@ class KillRouter:
         """Gives whether the router's log shows a transaction under way."""
         process = stage.routers[self.router]
         journal = Journal(stage.log_of(self.router))
-        wait_until(lambda: journal.transactions() > 0, timeout_s=_AIM_S)
+        journal.wait_begun(timeout_s=_AIM_S)
         time.sleep(self.into_s)
         kill(process)
         try:
@@ -80,7 +79,7 @@ class PauseRouter:
         """Gives False: a pause is no kill."""
         process = stage.routers[self.router]
         journal = Journal(stage.log_of(self.router))
-        wait_until(lambda: journal.transactions() > 0, timeout_s=_AIM_S)
+        journal.wait_begun(timeout_s=_AIM_S)
         time.sleep(self.into_s)
         send(process, signal.SIGSTOP)
         try:
