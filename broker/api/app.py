@@ -35,6 +35,8 @@ ROUTERS = (
     subscriptions.router,
     periods.router,
     invoices.router,
+    periods.router,
+    invoices.router,
     status.router,
 )
 

@@ -43,4 +43,5 @@ def route_template(scope: Scope) -> str:
     """`/v1/products/{organisation}/{name}`; `unmatched` where no route took the request."""
     route = scope.get("route")
     path = getattr(route, "path", None)
-    return path if isinstance(path, str) else "unmatched"
+    # A mounted app's routes know nothing of where it is mounted.
+    return f"{scope.get('root_path', '')}{path}" if isinstance(path, str) else "unmatched"

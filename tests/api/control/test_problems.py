@@ -1,0 +1,120 @@
+"""Every wrong request is answered by a problem that names what is wrong."""
+
+from typing import Any
+
+import pytest
+
+
+def _problem(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["type"].startswith("/problems/")
+    assert {"title", "detail"} <= body.keys()
+    return body
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Basic dGhlOm9wZXJhdG9y"},
+        {"Authorization": "Bearer " + "x" * 5000},
+    ],
+)
+def test_without_a_good_token(world: Any, headers: dict[str, str]) -> None:
+    """A request without a known token is refused with 401 and told which scheme to use."""
+    answer = world.get("/organisations", headers)
+    _problem(answer, 401)
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_unknown_route_and_method(world: Any) -> None:
+    """Unknown paths and methods are problems too."""
+    _problem(world.get("/nothing", world.operator), 404)
+    _problem(world.ask("PUT", "/organisations", world.operator), 405)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"id": "Acme", "name": "Acme"}, "id"),  # upper case
+        ({"id": "a--b", "name": "Acme"}, "id"),  # two hyphens
+        ({"id": "a" * 41, "name": "Acme"}, "id"),  # too long
+        ({"id": "weir-two", "name": "Acme"}, "id"),  # reserved
+        ({"id": "acme\n", "name": "Acme"}, "id"),  # a line feed at the end
+        ({"id": "acme"}, "name"),  # missing
+        ({"id": "acme", "name": ""}, "name"),  # empty
+        ({"id": "acme", "name": "a\x00b"}, "name"),  # NUL, which PostgreSQL cannot hold
+        ({"id": "acme", "name": 3}, "name"),  # of another type
+        ({"id": "acme", "name": "Acme", "colour": "red"}, "colour"),  # unknown
+    ],
+)
+def test_a_wrong_field_is_named(world: Any, body: dict[str, Any], field: str) -> None:
+    """A field that breaks its rule is refused by its name."""
+    assert _problem(world.post("/organisations", world.operator, body), 422)["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"{", 422),
+        (b"[]", 422),
+        (b'"x"', 422),
+        (b'{"id":"a","name":"\\ud800"}', 422),
+        (b"\xff", 400),
+    ],
+)
+def test_a_body_that_is_no_object(world: Any, content: bytes, status: int) -> None:
+    """What is not a JSON object, or no Unicode, is refused."""
+    headers = world.operator | {"Content-Type": "application/json"}
+    answer = world.client.post("/v1/organisations", headers=headers, content=content)
+    _problem(answer, status)
+
+
+def test_a_body_past_the_bound(world: Any) -> None:
+    """More than a mebibyte is refused before it is read to the end."""
+    body = {"id": "acme", "name": "x" * (1 << 20)}
+    _problem(world.post("/organisations", world.operator, body), 413)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=many", "limit"),
+        ("cursor=nonsense", "cursor"),
+        ("cursor=%C3%A9", "cursor"),
+        ("cursor=", "cursor"),
+        ("cursor=" + "A" * 300, "cursor"),
+    ],
+)
+def test_a_wrong_page(world: Any, query: str, field: str) -> None:
+    """A page that cannot be is refused by the parameter's name."""
+    answer = world.get(f"/organisations?{query}", world.operator)
+    assert _problem(answer, 422)["field"] == field
+
+
+def test_a_wrong_path(world: Any) -> None:
+    """A slug in the path that is none is refused by its name."""
+    assert (
+        _problem(world.get("/products/ACME/wind", world.operator), 422)["field"] == "organisation"
+    )
+    assert _problem(world.get("/products/acme/w%00", world.operator), 422)["field"] == "name"
+
+
+def test_our_own_failure_tells_nothing(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of ours is a 500 problem without its text, which may hold anything."""
+
+    def fail(principal: str, password: str) -> None:
+        raise RuntimeError(f"secret of {principal}: {password}")
+
+    acme = world.organisation("acme")
+    monkeypatch.setattr(world.credentials, "set_password", fail)
+    answer = world.post("/organisations/acme/accounts", acme, {"name": "edge"})
+    assert "secret" not in str(_problem(answer, 500))
+    assert world.get("/organisations/acme/accounts/edge", acme).status_code == 404
