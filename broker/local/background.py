@@ -16,7 +16,7 @@ from broker.local.state import State, read_state, state_file
 
 # Longer than the supervisor's own bounds together, cold cache on a slow line included.
 UP_TIMEOUT_S = 900.0
-# Kafka, PostgreSQL and the processes one after the other, each at most 15 s and then SIGKILL.
+# Kafka, PostgreSQL and the processes one after the other, each at most 20 s and then SIGKILL.
 DOWN_TIMEOUT_S = 180.0
 _POLL_S = 0.1
 

@@ -25,7 +25,8 @@ _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 1.0, 10.0
 _DEATHS_MAX = 8
 # So long it must have run for its earlier deaths to be forgotten.
 _STEADY_S = 60.0
-_STOP_TIMEOUT_S = 15.0
+# Our processes give themselves 15 s to end what they have begun.
+_STOP_TIMEOUT_S = 20.0
 # /livez must ask three times in a row, so that one bad moment restarts nothing.
 _ASK_EVERY_S = 5.0
 _UNWELL_MAX = 3

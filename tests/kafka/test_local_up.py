@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,8 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from broker.config import connections
-from broker.local.child import gone, is_running
-from broker.local.kafka import EmbeddedKafka
+from broker.local.child import gone, is_running, wait_until
+from broker.local.kafka import TESTING, EmbeddedKafka
 from broker.local.secret import write_secret
 
 pytestmark = pytest.mark.kafka
@@ -79,20 +80,38 @@ def test_up_survives_kill_and_down_leaves_nothing(home: Path) -> None:
     assert weir("down", home)["stopped"] == []
 
 
-def test_own_clusters_are_used_and_nothing_is_embedded(
-    home: Path, kafka: EmbeddedKafka, database_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def own_kafka(home: Path) -> Iterator[EmbeddedKafka]:
+    """A second broker, which `weir up` knows nothing of."""
+    with EmbeddedKafka(home / "elsewhere", jvm=TESTING) as running:
+        yield running
+
+
+def test_own_clusters_in_the_foreground(
+    home: Path, own_kafka: EmbeddedKafka, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the environment names Kafka and PostgreSQL, `up` runs our processes over them alone."""
+    """Over clusters that the environment names only our processes run; Ctrl-C ends those alone."""
+    exchange = home / "exchange"
     password = home / "password"
-    write_secret(password, kafka.config.password)
-    monkeypatch.setenv("WEIR_KAFKA_BOOTSTRAP", kafka.config.bootstrap)
-    monkeypatch.setenv("WEIR_KAFKA_USERNAME", kafka.config.username)
+    write_secret(password, own_kafka.config.password)
+    monkeypatch.setenv("WEIR_KAFKA_BOOTSTRAP", own_kafka.config.bootstrap)
+    monkeypatch.setenv("WEIR_KAFKA_USERNAME", own_kafka.config.username)
     monkeypatch.setenv("WEIR_KAFKA_PASSWORD_FILE", str(password))
     monkeypatch.setenv("WEIR_DATABASE_URL", database_url)
-    facts = weir("up", home, *EMBEDDED_ALONE)
-    assert facts["processes"] == []
-    assert connections(home, {}).kafka == kafka.config
-    assert connections(home, {}).database_url == database_url
-    weir("down", home)
-    assert left_in(home) == []
-    assert kafka.ready()
+    called = [sys.executable, "-m", "broker", "up", "--foreground", "--home", str(exchange)]
+    supervisor = subprocess.Popen(called)
+    try:
+        assert wait_until(
+            lambda: supervisor.poll() is not None or weir("status", exchange, code=None)["well"],
+            timeout_s=200,
+        )
+        facts = weir("status", exchange)
+        assert [one["name"] for one in facts["processes"]] == ["serve", "router-1", "ledger"]
+        assert connections(exchange, {}).kafka == own_kafka.config
+        assert connections(exchange, {}).database_url == database_url
+    finally:
+        supervisor.send_signal(signal.SIGINT)
+        supervisor.wait(100)
+    assert supervisor.returncode == 0
+    assert left_in(exchange) == []
+    assert own_kafka.ready()
