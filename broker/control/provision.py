@@ -142,7 +142,8 @@ class Provisioner:
             if not found.actions:
                 return found
             for one in found.differences:
-                self._told.info("drift", what=one.what, state=one.state, detail=one.detail)
+                if one.action is not None:
+                    self._told.info("healing", what=one.what, state=one.state, detail=one.detail)
             apply(kafka, self.users, found.actions)
             ended = [one for one in found.actions if isinstance(one, EndProduct)]
             if ended:

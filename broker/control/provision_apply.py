@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
 )
 
 from broker.control.provision_kafka import (
+    HAS_PARTITIONS,
     REQUEST_TIMEOUT_S,
     TOPIC_EXISTS,
     UNKNOWN_TOPIC,
@@ -83,7 +84,8 @@ def _create_topics(kafka: Administrator, actions: Iterable[CreateTopic]) -> None
 def _raise_partitions(kafka: Administrator, action: RaisePartitions) -> None:
     new = NewPartitions(action.topic, action.partitions)
     futures = kafka.client.create_partitions([new], request_timeout=REQUEST_TIMEOUT_S)
-    kafka.results("raise partitions of", futures)
+    # Metadata may still show the old number after they were raised.
+    kafka.results("raise partitions of", futures, tolerated=[HAS_PARTITIONS])
 
 
 def _set_configs(kafka: Administrator, actions: Sequence[SetConfig]) -> None:

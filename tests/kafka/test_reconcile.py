@@ -1,0 +1,472 @@
+"""Kafka follows the tables: who may what, what is healed, what is only said."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import confluent_kafka as ck
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from broker.config import KafkaConfig
+from broker.control import accounts, organisations, plans, products, subscriptions
+from broker.control.products import Settings
+from broker.control.provision import Provisioner
+from broker.control.provision_values import Drift
+from broker.control.reconcile import reconcile
+from broker.domain.actor import OPERATOR
+from broker.local.kafka import EmbeddedKafka
+from broker.log.kafka_errors import LIBRDKAFKA
+from broker.store.base import engine
+from broker.store.control import ControlEventRow
+from broker.store.migrate import migrate
+
+pytestmark = pytest.mark.kafka
+
+PRICE = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
+HOUR_MS = 60 * 60 * 1000
+DAY_MS = 24 * HOUR_MS
+SETTLED_S = 30.0
+
+Outcome = Literal["allowed", "refused"]
+
+
+@dataclass
+class World:
+    """A control plane over real Kafka, and short ways to a state."""
+
+    database: Engine
+    kafka: KafkaConfig
+    now: datetime
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.sessions = sessionmaker(self.database, expire_on_commit=False)
+        self.provisioner = Provisioner(self.database, self.kafka)
+        self.admin = AdminClient(self.kafka.client(), logger=LIBRDKAFKA)
+
+    def organisation(self, slug: str) -> None:
+        """Let a company in, with one account that may do everything."""
+        with self.sessions.begin() as session:
+            organisations.create(session, slug, name=slug, by=OPERATOR, now=self.now)
+            account, password = accounts.create(
+                session,
+                f"{slug}/app",
+                role="both",
+                credentials=self.provisioner.users,
+                by=OPERATOR,
+                now=self.now,
+            )
+        self.passwords[account.principal] = password
+
+    def product(self, product_id: str, *, partitions: int = 2) -> None:
+        """A published product with one plan, whose topics are still to be made."""
+        settings = Settings(
+            title=product_id,
+            description="",
+            classification="internal",
+            partitions=partitions,
+            retention_ms=92 * DAY_MS,
+            quarantine_max_bytes=100_000_000,
+            record_max_bytes=1_000_000,
+            validation="header",
+            event_time_field=None,
+        )
+        with self.sessions.begin() as session:
+            products.create(session, product_id, settings, by=OPERATOR, now=self.now)
+            products.publish(session, product_id, by=OPERATOR, if_revision=None)
+            plans.create(
+                session, product_id, product_id=product_id, title="p", by=OPERATOR, now=self.now
+            )
+            terms = plans.terms_of(
+                price=PRICE,
+                period={"length_s": 60},
+                delivery_retention_ms=HOUR_MS,
+                approval="automatic",
+                text="",
+            )
+            plans.draft_version(session, product_id, terms, by=OPERATOR, now=self.now)
+            plans.publish_version(
+                session,
+                product_id,
+                1,
+                dispute_window_ms=30 * DAY_MS,
+                by=OPERATOR,
+                now=self.now,
+                if_revision=None,
+            )
+
+    def subscription(self, subscription_id: str, product_id: str) -> None:
+        """An approved subscription, whose topic is still to be made."""
+        with self.sessions.begin() as session:
+            subscriptions.request(
+                session,
+                subscription_id,
+                product_id=product_id,
+                plan_id=product_id,
+                plan_version=None,
+                expires_at=None,
+                reason="",
+                by=OPERATOR,
+                now=self.now,
+            )
+
+    def settle(self) -> None:
+        """Take steps until nothing is left to do."""
+        deadline = time.monotonic() + SETTLED_S
+        while not self.provisioner.step(self.now):
+            assert time.monotonic() < deadline, f"still differs: {self.drift()}"
+        # The next step looks into Kafka again, as it does every ten seconds.
+        self.now += timedelta(seconds=11)
+
+    def drift(self) -> Drift:
+        """What differs now."""
+        return self.provisioner.drift(self.now)
+
+    def about(self, *names: str) -> list[str]:
+        """Differences that concern any of these; other tests' topics are foreign here."""
+        return [
+            f"{one.state} {one.what}"
+            for one in self.drift().differences
+            if any(name in one.what for name in names)
+        ]
+
+    def product_of(self, product_id: str) -> Any:
+        """The product as the tables have it."""
+        with self.sessions() as session:
+            return products.get(session, product_id, by=OPERATOR)
+
+    def events(self) -> list[str]:
+        """Kinds of control events, in order."""
+        with self.sessions() as session:
+            return list(session.scalars(select(ControlEventRow.kind).order_by(ControlEventRow.seq)))
+
+    def client(self, slug: str) -> dict[str, Any]:
+        """Settings of the company's own client."""
+        return self.kafka.client() | {
+            "sasl.username": f"{slug}.app",
+            "sasl.password": self.passwords[f"{slug}.app"],
+        }
+
+    def can_write(self, slug: str, topic: str, transactional_id: str | None = None) -> Outcome:
+        """Whether the company's producer may."""
+        errors: list[KafkaError | None] = []
+        settings = self.client(slug) | {
+            "enable.idempotence": True,
+            "message.timeout.ms": 10_000,
+        }
+        if transactional_id:
+            settings["transactional.id"] = transactional_id
+        producer = ck.Producer(settings, logger=LIBRDKAFKA)
+        try:
+            if transactional_id:
+                producer.init_transactions(10.0)
+                producer.begin_transaction()
+            producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))
+            producer.flush(12.0)
+        except KafkaException as error:
+            errors.append(error.args[0])
+        except SystemError as error:
+            # The library raises a fatal error before it calls the next callback, which then trips.
+            assert isinstance(error.__cause__, KafkaException)
+            errors.append(error.__cause__.args[0])
+        return _outcome(errors)
+
+    def can_read(self, slug: str, topic: str, group: str) -> Outcome:
+        """Whether the company's consumer may, in that group."""
+        consumer = ck.Consumer(
+            self.client(slug) | {"group.id": group, "auto.offset.reset": "earliest"},
+            logger=LIBRDKAFKA,
+        )
+        consumer.subscribe([topic])
+        deadline = time.monotonic() + 15.0
+        try:
+            while time.monotonic() < deadline:
+                message = consumer.poll(0.1)
+                if message is not None and message.error() is not None:
+                    return _outcome([message.error()])
+                if message is not None:
+                    return "allowed"
+        finally:
+            consumer.close()
+        raise AssertionError(f"neither a record nor a refusal of {topic} in 15 s")
+
+    def write_as_exchange(self, topic: str) -> None:
+        """One record, so that there is something to read."""
+        producer = ck.Producer(self.kafka.client(), logger=LIBRDKAFKA)
+        producer.produce(topic, b"x")
+        assert producer.flush(10.0) == 0
+
+
+def _outcome(errors: list[KafkaError | None]) -> Outcome:
+    refusals = {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+    failed = [error for error in errors if error is not None]
+    if any(error.code() in refusals or "authorization failed" in error.str() for error in failed):
+        return "refused"
+    assert not failed, f"neither allowed nor refused: {failed}"
+    return "allowed"
+
+
+@pytest.fixture
+def world(kafka: EmbeddedKafka, database_url: str) -> Iterator[World]:
+    """An empty control plane."""
+    migrate(database_url)
+    database = engine(database_url)
+    yield World(database, kafka.config, datetime.now(UTC))
+    database.dispose()
+
+
+@pytest.fixture
+def slugs(unique: Callable[[str], str]) -> tuple[str, str, str]:
+    """A seller, a buyer, and a buyer whose name begins with the first one's."""
+    seller, buyer = unique("farm"), unique("grid")
+    return seller, buyer, f"{buyer}-energy"
+
+
+@pytest.fixture
+def market(world: World, slugs: tuple[str, str, str]) -> World:
+    """One product, bought by both buyers; all is in place."""
+    seller, buyer, other = slugs
+    for slug in slugs:
+        world.organisation(slug)
+    world.product(f"{seller}/wind")
+    world.settle()
+    for slug in (buyer, other):
+        world.subscription(f"{slug}/feed", f"{seller}/wind")
+    world.settle()
+    return world
+
+
+def test_publishing_and_activation_wait_for_topics(
+    market: World, slugs: tuple[str, str, str]
+) -> None:
+    """A product is published and a subscription active once their topics are there."""
+    seller, buyer, other = slugs
+
+    product = market.product_of(f"{seller}/wind")
+    ids = market.provisioner.drift(market.now)
+
+    assert product.state == "published"
+    assert uuid.UUID(product.topic_id)
+    assert market.events() == [
+        "ProductPublished",
+        "SubscriptionActivated",
+        "SubscriptionActivated",
+    ]
+    assert not ids.actions
+    metadata = market.admin.list_topics(timeout=10)
+    for name in (product.topic, product.quarantine_topic, f"delivery.{buyer}.feed"):
+        assert len(metadata.topics[name].partitions) == 2, name
+    assert market.about(seller, buyer, other) == []
+
+
+def test_each_may_do_exactly_its_own(market: World, slugs: tuple[str, str, str]) -> None:
+    """Who may write and read what, in which group: the whole matrix, against the broker."""
+    seller, buyer, other = slugs
+    product, feed = f"product.{seller}.wind", f"delivery.{buyer}.feed"
+    for topic in (feed, f"delivery.{other}.feed", f"quarantine.{seller}.wind"):
+        market.write_as_exchange(topic)
+
+    writes = {
+        (slug, topic): market.can_write(slug, topic)
+        for slug in (seller, buyer)
+        for topic in (product, feed, "weir.control", "weir.usage")
+    }
+    reads = {
+        "own": market.can_read(buyer, feed, f"{buyer}.reader"),
+        "another's": market.can_read(buyer, f"delivery.{other}.feed", f"{buyer}.reader"),
+        "the other's own": market.can_read(other, f"delivery.{other}.feed", f"{other}.reader"),
+        "longer name's group": market.can_read(buyer, feed, f"{other}.reader"),
+        "shorter name's group": market.can_read(other, f"delivery.{other}.feed", f"{buyer}.reader"),
+        "source": market.can_read(buyer, product, f"{buyer}.reader"),
+        "seller of delivery": market.can_read(seller, feed, f"{seller}.reader"),
+        "quarantine": market.can_read(seller, f"quarantine.{seller}.wind", f"{seller}.reader"),
+        "buyer of quarantine": market.can_read(
+            buyer, f"quarantine.{seller}.wind", f"{buyer}.reader"
+        ),
+        "control": market.can_read(buyer, "weir.control", f"{buyer}.reader"),
+        "usage": market.can_read(seller, "weir.usage", f"{seller}.reader"),
+    }
+
+    assert {key for key, outcome in writes.items() if outcome == "allowed"} == {(seller, product)}
+    assert {key for key, outcome in reads.items() if outcome == "allowed"} == {
+        "own",
+        "the other's own",
+        "quarantine",
+    }
+
+
+def test_transactional_ids_belong_to_an_organisation(
+    market: World, slugs: tuple[str, str, str]
+) -> None:
+    """A producer's transactional id begins with its organisation's slug and a dot."""
+    seller, buyer, _ = slugs
+    topic = f"product.{seller}.wind"
+
+    assert market.can_write(seller, topic, f"{seller}.edge") == "allowed"
+    assert market.can_write(seller, topic, f"{buyer}.edge") == "refused"
+    assert market.can_write(seller, topic, "weir-router-0") == "refused"
+
+
+def test_dry_run_changes_nothing(market: World, slugs: tuple[str, str, str]) -> None:
+    """A dry run names what is missing and leaves it so; a real one heals it."""
+    seller, buyer, _ = slugs
+    topic = f"delivery.{buyer}.feed"
+    _remove(market.admin, topic)
+
+    def differs(*, dry_run: bool) -> list[str]:
+        found = reconcile(market.database, market.kafka, dry_run=dry_run, now=market.now)
+        return [one.what for one in found.drift.differences if buyer in one.what]
+
+    first, second = differs(dry_run=True), differs(dry_run=True)
+
+    assert first == second == [f"topic {topic}"]
+    assert topic not in market.admin.list_topics(timeout=10).topics
+    assert differs(dry_run=False) == [f"topic {topic}"]
+    assert market.about(seller, buyer) == []
+
+
+def test_removed_product_topic_ends_the_product(market: World, slugs: tuple[str, str, str]) -> None:
+    """A product's topic that was removed is never made again: routers are told that it ended."""
+    seller, _, _ = slugs
+    topic = f"product.{seller}.wind"
+    _remove(market.admin, topic)
+
+    market.settle()
+
+    assert market.product_of(f"{seller}/wind").ended_at is not None
+    assert market.events()[-1] == "TopicEnded"
+    assert topic not in market.admin.list_topics(timeout=10).topics
+    assert market.about(f"{seller}/wind") == [f"missing product {seller}/wind"]
+
+
+def test_recreated_product_topic_ends_the_product(
+    market: World, slugs: tuple[str, str, str]
+) -> None:
+    """A topic of the same name is another topic: its id differs, and the product ends."""
+    seller, _, _ = slugs
+    topic = f"product.{seller}.wind"
+    _remove(market.admin, topic)
+    market.admin.create_topics([ck.admin.NewTopic(topic, 2)])[topic].result(10)
+    _wait(lambda: topic in market.admin.list_topics(timeout=10).topics, f"{topic} is made")
+
+    market.settle()
+
+    assert market.product_of(f"{seller}/wind").ended_at is not None
+    assert market.events()[-1] == "TopicEnded"
+
+
+def test_settings_changed_by_hand_are_set_back(market: World, slugs: tuple[str, str, str]) -> None:
+    """Append time is billing time, whatever somebody sets on a product's topic."""
+    seller, _, _ = slugs
+    resource = ck.admin.ConfigResource(
+        ck.admin.ResourceType.TOPIC,
+        f"product.{seller}.wind",
+        incremental_configs=[
+            ck.admin.ConfigEntry(
+                "message.timestamp.type",
+                "CreateTime",
+                incremental_operation=ck.admin.AlterConfigOpType.SET,
+            )
+        ],
+    )
+    market.admin.incremental_alter_configs([resource])[resource].result(10)
+
+    assert market.about(seller) == [f"differs settings of product.{seller}.wind"]
+    market.settle()
+    assert market.about(seller) == []
+
+
+def test_partitions_are_raised_downstream_first(market: World, slugs: tuple[str, str, str]) -> None:
+    """More partitions: delivery and quarantine, then the product, then routers hear of it."""
+    seller, buyer, _ = slugs
+    with market.sessions.begin() as session:
+        products.change(
+            session,
+            f"{seller}/wind",
+            products.Changes(partitions=3),
+            dispute_window_ms=30 * DAY_MS,
+            by=OPERATOR,
+            if_revision=None,
+        )
+
+    market.settle()
+
+    metadata = market.admin.list_topics(timeout=10)
+    for name in (f"product.{seller}.wind", f"delivery.{buyer}.feed"):
+        assert len(metadata.topics[name].partitions) == 3, name
+    assert market.events()[-1] == "PartitionsRaised"
+
+
+def test_revoked_buyer_keeps_what_was_billed(market: World, slugs: tuple[str, str, str]) -> None:
+    """After revocation topic and right to read stay: what is in there was billed."""
+    seller, buyer, _ = slugs
+    market.write_as_exchange(f"delivery.{buyer}.feed")
+    with market.sessions.begin() as session:
+        _revoke(session, f"{buyer}/feed", market.now)
+
+    market.settle()
+
+    assert market.can_read(buyer, f"delivery.{buyer}.feed", f"{buyer}.reader") == "allowed"
+    assert market.about(seller, buyer) == []
+
+
+def test_deleted_account_is_cut_off(market: World, slugs: tuple[str, str, str]) -> None:
+    """Its ACLs go first, then its user; a connected producer is refused at its next record."""
+    seller, _, _ = slugs
+    topic = f"product.{seller}.wind"
+    producer = ck.Producer(market.client(seller), logger=LIBRDKAFKA)
+    errors: list[KafkaError | None] = []
+    producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(10.0)
+    with market.sessions.begin() as session:
+        accounts.delete(session, f"{seller}/app", by=OPERATOR, now=market.now)
+
+    market.settle()
+    producer.produce(topic, b"x", on_delivery=lambda error, _: errors.append(error))
+    producer.flush(10.0)
+
+    assert errors[0] is None
+    assert errors[1] is not None
+    assert errors[1].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    users = market.admin.describe_user_scram_credentials().result(10)
+    assert f"{seller}.app" not in users
+
+
+def test_missing_user_is_named(market: World, slugs: tuple[str, str, str]) -> None:
+    """A user that was removed by hand cannot be made again: its account needs another password."""
+    _, buyer, _ = slugs
+    market.provisioner.users.remove(f"{buyer}.app")
+
+    found = [one for one in market.drift().unhealable if buyer in one.what]
+
+    assert [one.what for one in found] == [f"user {buyer}.app"]
+    assert "another password" in found[0].detail
+
+
+def _remove(admin: AdminClient, topic: str) -> None:
+    admin.delete_topics([topic])[topic].result(10)
+    _wait(lambda: topic not in admin.list_topics(timeout=10).topics, f"{topic} is gone")
+
+
+def _revoke(session: Session, subscription_id: str, now: datetime) -> None:
+    subscriptions.revoke(
+        session, subscription_id, by=OPERATOR, reason="test", now=now, if_revision=None
+    )
+
+
+def _wait(happened: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SETTLED_S
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {SETTLED_S} s: {what}"
