@@ -1,4 +1,7 @@
-"""docs/metrics.md, made from `broker/metrics.py`: `python -m broker.metrics_page > docs/metrics.md`."""
+"""The page docs/metrics.md, made from `broker/metrics.py`.
+
+`python -m broker.metrics_page > docs/metrics.md`
+"""
 
 import sys
 
@@ -23,9 +26,9 @@ def page() -> str:
     declared = [m for m in vars(metrics).values() if isinstance(m, MetricWrapperBase)]
     rows = []
     for metric in declared:
-        described = metric.describe()[0]
+        described = next(iter(metric.describe()))
         suffix = "_total" if isinstance(metric, Counter) else ""
-        labels = ", ".join(metric._labelnames) or "–"  # noqa: SLF001  the library has no public name for it
+        labels = ", ".join(metric._labelnames) or "none"  # noqa: SLF001  the library has no public name for it
         kind = _KINDS[type(metric)]
         rows.append(f"| `{described.name}{suffix}` | {kind} | {labels} | {metric._documentation} |")  # noqa: SLF001  likewise
     return _HEAD + "\n".join(rows) + "\n"
