@@ -340,6 +340,31 @@ def test_deleted_segments_are_an_alarm_and_a_hole(ledger: Ledger) -> None:
     assert "number 2 is missing" in str(ledger.holes())
 
 
+def test_an_unreadable_record_is_passed_over(ledger: Ledger) -> None:
+    """A record that cannot be decompressed is an alarm and a hole; other chains go on behind it."""
+    write(ledger.log, [*chain(2), *chain(3, partition=1)])
+    ledger.log.set_readable(TopicPartition(TOPIC, 0), 1, readable=False)
+    ledger.run()
+    assert alarm("usage-unreadable", f"{TOPIC}/0") == 1
+    assert len(ledger.rows("segments")) == 1 + 3
+    write(ledger.log, chain(3))  # repeats what was lost, and goes on
+    ledger.run()
+    assert len(ledger.rows("segments")) == 3 + 3
+    assert ledger.holes() == []
+
+
+def test_a_position_beyond_the_end_stops_with_an_alarm(ledger: Ledger) -> None:
+    """Another log under the name of weir.usage is not read on from the old place, silently."""
+    write(ledger.log, chain(5))
+    ledger.run()
+    ledger.log.recreate_topic(TOPIC)
+    write(ledger.log, chain(2, partition=1))
+    ledger.restart()
+    ledger.run()
+    assert alarm("usage-beyond-end", f"{TOPIC}/0") == 1
+    assert len(ledger.rows("segments")) == 5
+
+
 def test_ten_thousand_segments_are_replayed_in_seconds(ledger: Ledger) -> None:
     """A replay of 10,000 segments costs few statements: at most ten a batch of 500."""
     write(ledger.log, chain(10_000))
