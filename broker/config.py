@@ -117,6 +117,42 @@ def kafka_config(home: Path, environ: Mapping[str, str] | None = None) -> KafkaC
     return KafkaConfig(**kafka)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ApiConfig:
+    """Where the API is, and as whom to speak to it."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+def api_config(
+    home: Path, environ: Mapping[str, str] | None = None, *, token_file: Path | None = None
+) -> ApiConfig:
+    """Where the API is, for one who needs nothing else.
+
+    The token: the file, then `WEIR_TOKEN_FILE` or `WEIR_TOKEN`, then the home's operator.
+
+    Raises:
+        InvalidFieldError: neither the environment nor the home says it.
+    """
+    env = os.environ if environ is None else environ
+    stored = _stored(home)
+    url = env.get("WEIR_API_URL") or stored.get("api_url")
+    if not url:
+        raise InvalidFieldError(
+            "WEIR_API_URL",
+            f"is not set and {home / CONNECTIONS_FILE} does not name the API; run `weir up`, or "
+            "set it to where the exchange is",
+        )
+    token = token_file.read_text().strip() if token_file else _token(env)
+    token = token or stored.get("operator_token")
+    if not token:
+        raise InvalidFieldError(
+            "WEIR_TOKEN_FILE", "is not set; set it to a file that holds your token"
+        )
+    return ApiConfig(url=url, token=token)
+
+
 def _stored(home: Path) -> dict[str, Any]:
     path = home / CONNECTIONS_FILE
     stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}

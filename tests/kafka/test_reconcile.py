@@ -174,8 +174,7 @@ class World:
             errors.append(error.args[0])
         except SystemError as error:
             # The library raises a fatal error before it calls the next callback, which then trips.
-            assert isinstance(error.__cause__, KafkaException)
-            errors.append(error.__cause__.args[0])
+            errors.append(_cause(error))
         return _outcome(errors)
 
     def can_read(self, slug: str, topic: str, group: str) -> Outcome:
@@ -202,6 +201,13 @@ class World:
         producer = ck.Producer(self.kafka.client(), logger=LIBRDKAFKA)
         producer.produce(topic, b"x")
         assert producer.flush(10.0) == 0
+
+
+def _cause(error: SystemError) -> KafkaError:
+    if not isinstance(error.__cause__, KafkaException):
+        raise error
+    cause: KafkaError = error.__cause__.args[0]
+    return cause
 
 
 def _outcome(errors: list[KafkaError | None]) -> Outcome:
