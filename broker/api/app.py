@@ -35,8 +35,6 @@ ROUTERS = (
     subscriptions.router,
     periods.router,
     invoices.router,
-    periods.router,
-    invoices.router,
     status.router,
 )
 
