@@ -254,6 +254,19 @@ def test_a_replay_changes_nothing(exchange: Exchange) -> None:
     assert exchange.everything() == before
 
 
+def test_two_share_the_work_and_one_takes_over(exchange: Exchange) -> None:
+    """Two ledgers share the partitions of weir.usage; one is killed and the other goes on."""
+    chains = [exchange.chain(60, partition=number) for number in range(exchange.partitions)]
+    first, _ = exchange.start(), exchange.start()
+    exchange.until(lambda: exchange.said().count("assigned") >= 2, "both have partitions")
+    exchange.write([segment for each in chains for segment in each[:30]])
+    first.kill()
+    first.wait(30)
+    exchange.write([segment for each in chains for segment in each[30:]])
+    whole = tuple(exchange.partitions * count for count in expected(60))
+    exchange.until(lambda: exchange.usage() == whole, "all segments applied")
+
+
 def test_says_how_it_is(exchange: Exchange) -> None:
     """It answers readyz when it reads, and metrics tell of coverage lag and segments applied."""
     exchange.write(exchange.chain(3))
