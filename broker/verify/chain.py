@@ -7,8 +7,8 @@ on is not part of the chain: nothing of it is counted, and the chain waits for t
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from broker.verify.control import Rules
 from broker.verify.decode import SegmentLine
+from broker.verify.rules import Rules
 
 QUARTER_MS = 15 * 60 * 1000
 

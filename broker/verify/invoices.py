@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from broker.verify import bills, journal, statement
-from broker.verify.control import History, Subscription
+from broker.verify.control import History
 from broker.verify.findings import Findings
 from broker.verify.report import Amount, Difference
+from broker.verify.rules import Subscription
 from broker.verify.spending import Spending
 from broker.verify.statement import Invoice
 from broker.verify.terms import Term, pins_of, terms_of
@@ -43,7 +44,7 @@ class Money:
         """Check every invoice of the products; gives the invoices by subscription."""
         amounts = {}
         for product in self.products:
-            of_product = [walk for walk in walks if walk.product == product]
+            of_product = [walk for walk in walks if walk.place.product == product]
             for member in self.history.members(product):
                 amounts[member.id] = self._subscription(member, of_product)
         if self.whole:
@@ -111,8 +112,9 @@ class Money:
         if seq is None:
             return [f"bills up to {invoice.through_ms}, which no control event closes"]
         return [
-            f"is not proven: partition {walk.partition} stands at control seq {walk.link.seq} and "
-            f"billing time {walk.link.watermark_ms}, it needs {seq} and {invoice.through_ms}"
+            f"is not proven: partition {walk.place.partition} stands at control seq "
+            f"{walk.link.seq} and billing time {walk.link.watermark_ms}, it needs {seq} and "
+            f"{invoice.through_ms}"
             for walk in walks
             if walk.source is not None
             and (walk.link.seq < seq or walk.link.watermark_ms < invoice.through_ms)

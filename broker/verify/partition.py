@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from broker.log.ports import Consumer, TopicPartition
 from broker.verify.cursor import Cursor
 from broker.verify.decode import SegmentLine, segment_line
-from broker.verify.report import Difference
 from broker.verify.segments import of_key
 from broker.verify.walk import Walk
 
@@ -51,9 +50,11 @@ class Chain:
     def _segments(self) -> None:
         if self.usage is None:
             return
-        for segment in of_key(self.usage, self.key, self.walk.findings):
+        for segment in of_key(self.usage, self.key, self.walk.place.findings):
             if segment.flow != LIVE:
-                self._differ(segment, f"flow {segment.flow} was granted by no control event")
+                self.walk.place.differ(
+                    "chain", f"flow {segment.flow} was granted by no control event", segment
+                )
             else:
                 self._add(segment)
 
@@ -62,7 +63,9 @@ class Chain:
         if segment.number <= number:
             stored = self.walk.stored.digest_of(segment.number)
             same = "the same" if stored == segment.digest else "another"
-            self._differ(segment, f"segment {segment.number} stands here again, {same} content")
+            self.walk.place.differ(
+                "chain", f"segment {segment.number} stands here again, {same} content", segment
+            )
             return
         if segment.number > number + 1:
             self._fill(number + 1, segment)
@@ -73,11 +76,15 @@ class Chain:
         while number < until.number:
             stored = self.walk.stored.at(number)
             if stored is None:
-                self._differ(until, f"segments {number} to {until.number - 1} are missing")
+                self.walk.place.differ(
+                    "chain", f"segments {number} to {until.number - 1} are missing", until
+                )
                 self.walk.skip_to(until)
                 return
             if not self.trimmed:
-                self._differ(until, f"segment {number} is in PostgreSQL, not in weir.usage")
+                self.walk.place.differ(
+                    "chain", f"segment {number} is in PostgreSQL, not in weir.usage", until
+                )
             self.walk.add(segment_line(stored.canonical))
             number += 1
 
@@ -99,7 +106,7 @@ class Chain:
 
     def _committed(self) -> int:
         """The router group's committed offset; 0 where there is none."""
-        at = TopicPartition(self.topic, self.walk.partition)
+        at = TopicPartition(self.topic, self.walk.place.partition)
         found = self.group.committed([at], timeout_s=self.timeout_s).get(at)
         return found.offset if found else 0
 
@@ -110,7 +117,7 @@ class Chain:
             segment = segment_line(canonical)
             if not self.trimmed:
                 what = f"segment {segment.number} is in PostgreSQL, not in weir.usage"
-                self._differ(segment, what, store="ledger")
+                self.walk.place.differ("ledger", what, segment)
             if segment.number == self.walk.link.number + 1 and self.trimmed:
                 self.walk.add(segment)
 
@@ -129,18 +136,12 @@ class Chain:
             now = self._committed()
         if self.walk.source is None or before <= reached <= now:
             return
-        self.walk.findings.differ(
-            Difference(
-                store="chain",
-                what=(
-                    f"the router's committed offset is {now}, its last segment, "
-                    f"{self.walk.link.number}, ends at {reached}"
-                ),
-                product=self.walk.product,
-                partition=self.walk.partition,
-                first_offset=min(now, reached),
-                next_offset=max(now, reached),
-            )
+        self.walk.place.at(
+            "chain",
+            f"the router's committed offset is {now}, its last segment, {self.walk.link.number}, "
+            f"ends at {reached}",
+            min(now, reached),
+            max(now, reached),
         )
 
     def _usage_end(self) -> int:
@@ -148,15 +149,3 @@ class Chain:
             return 0
         self.usage.refresh()
         return self.usage.end
-
-    def _differ(self, segment: SegmentLine, what: str, *, store: str = "chain") -> None:
-        self.walk.findings.differ(
-            Difference(
-                store=store,
-                what=what,
-                product=self.walk.product,
-                partition=self.walk.partition,
-                first_offset=segment.first_offset,
-                next_offset=segment.next_offset,
-            )
-        )

@@ -22,6 +22,7 @@ class Readers:
         self._timeout_s = timeout_s
         self._readers: list[Reader] = []
         self._turn = 0
+        self._counts: dict[str, int] = {}
         self._uncommitted = log.reader(committed=False)
 
     def cursor(self, topic: str, partition: int, *, beside: int) -> Cursor | None:
@@ -32,17 +33,20 @@ class Readers:
             partition: its number.
             beside: how many cursors are read in turn; they share what may be buffered.
         """
-        reader = self._next()
-        if reader.partitions(topic, timeout_s=self._timeout_s) <= partition:
+        if self.partitions(topic) <= partition:
             return None
+        reader = self._next()
         share = min(max(_BUFFERS_BYTES // beside, _BUFFER_BYTES_MIN), _BUFFER_BYTES_MAX)
         return Cursor(
             reader, TopicPartition(topic, partition), fetch_bytes=share, timeout_s=self._timeout_s
         )
 
     def partitions(self, topic: str) -> int:
-        """How many partitions a topic has; 0 where there is none."""
-        return self._uncommitted.partitions(topic, timeout_s=self._timeout_s)
+        """How many partitions a topic has; 0 where there is none. Asked once for each."""
+        if topic not in self._counts:
+            count = self._uncommitted.partitions(topic, timeout_s=self._timeout_s)
+            self._counts[topic] = count
+        return self._counts[topic]
 
     def topic_ids(self, topics: list[str]) -> dict[str, str]:
         """Id of each topic that exists."""

@@ -18,17 +18,20 @@ from broker.errors import NotFoundError
 from broker.log.kafka import KafkaLog
 from broker.log.ports import Consumer, Log
 from broker.store.base import engine
-from broker.verify.control import History, Settings
+from broker.verify.control import History
 from broker.verify.events import CONTROL_TOPIC, history
 from broker.verify.findings import Findings
 from broker.verify.invoices import Money
 from broker.verify.outlet import Outlet
 from broker.verify.partition import LIVE, Chain
+from broker.verify.place import Place
 from broker.verify.readers import Readers
 from broker.verify.report import Difference, ProductCount, Report
+from broker.verify.rules import Settings
 from broker.verify.segments import USAGE_TOPIC, Directory, directory, usage_key, usage_partition
+from broker.verify.share import Shares
 from broker.verify.spending import Spending
-from broker.verify.stored import StoredChain, stored_chains
+from broker.verify.stored import Patience, StoredChain, stored_chains
 from broker.verify.summary import subscriptions
 from broker.verify.walk import Walk
 
@@ -66,7 +69,7 @@ def recount_log(
         database: PostgreSQL.
         product: `organisation/product`, or all of them.
         timeout_s: bounds each call to the log.
-        ledger_wait_s: how long to wait, per partition, for a ledger that has not caught up.
+        ledger_wait_s: how long to wait, in all, for a ledger that has not caught up.
     """
     readers = Readers(log, timeout_s=timeout_s)
     group = log.consumer(ROUTER_GROUP, instance="weir-verify")
@@ -90,7 +93,7 @@ class _Recount:
         self._group = group
         self._database = database
         self._timeout_s = timeout_s
-        self._ledger_wait_s = ledger_wait_s
+        self._patience = Patience(ledger_wait_s)
         self._findings = Findings()
         self._spending = Spending()
         self._walks: list[Walk] = []
@@ -150,31 +153,34 @@ class _Recount:
         """Walk one source partition. The usage cursor is opened first: see `Outlet.left`."""
         readers = self._readers
         readers.restart()
+        place = Place(settings.product, partition, self._findings)
         members = folded.members(settings.product)
         beside = len(members) + 3
         at = usage_partition(settings.topic_id, partition, max(places.count, 1))
         key = usage_key(settings.topic_id, partition)
-        for place in places.places.get(key, []):
-            if place.partition != at:
-                self._misplaced(settings, partition, place.partition, at)
+        for found in places.places.get(key, []):
+            if found.partition != at:
+                what = f"segments stand in {USAGE_TOPIC} partition {found.partition}, not in {at}"
+                place.at("chain", what, found.first_offset, found.first_offset + 1)
         stored = StoredChain(
-            self._database, (settings.topic_id, partition, LIVE), wait_s=self._ledger_wait_s
+            self._database, (settings.topic_id, partition, LIVE), patience=self._patience
         )
         usage = readers.cursor(USAGE_TOPIC, at, beside=beside)
         source = readers.cursor(settings.topic, partition, beside=beside) if exists else None
+        deliveries = {
+            member.id: self._outlet(member.delivery_topic, partition, beside) for member in members
+        }
+        for member in members:
+            if exists and deliveries[member.id].gone and folded.stopped_seq(member.id) is None:
+                what = f"{member.delivery_topic} does not exist although it is active"
+                place.at("delivery", what, 0, 0, member.id)
         walk = Walk(
-            product=settings.product,
-            partition=partition,
+            place=place,
             history=folded,
             source=source,
-            deliveries={
-                member.id: self._outlet(member.delivery_topic, partition, beside)
-                for member in members
-            },
+            shares=Shares(place, deliveries, self._spending),
             quarantine=self._outlet(settings.quarantine_topic, partition, beside),
             stored=stored,
-            spending=self._spending,
-            findings=self._findings,
         )
         Chain(
             walk=walk,
@@ -190,16 +196,6 @@ class _Recount:
 
     def _outlet(self, topic: str, partition: int, beside: int) -> Outlet:
         return Outlet(topic, self._readers.cursor(topic, partition, beside=beside))
-
-    def _misplaced(self, settings: Settings, partition: int, found: int, right: int) -> None:
-        self._findings.differ(
-            Difference(
-                store="chain",
-                what=f"segments stand in {USAGE_TOPIC} partition {found}, they belong in {right}",
-                product=settings.product,
-                partition=partition,
-            )
-        )
 
     def _strangers(
         self,

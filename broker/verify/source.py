@@ -11,9 +11,9 @@ from hashlib import sha256
 from broker.log.ports import Headers, Records
 from broker.verify.chain import Link
 from broker.verify.columns import Measured, measure, weigh, weigh_one
-from broker.verify.control import Rules
 from broker.verify.cursor import Cursor
 from broker.verify.decode import SegmentLine
+from broker.verify.rules import Rules
 from broker.verify.validity import refused
 
 

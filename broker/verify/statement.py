@@ -11,8 +11,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from broker.verify.calendar import Period
-from broker.verify.control import Subscription
-from broker.verify.rating import Bill, Line, Usage, minor_digits, rate, to_scale
+from broker.verify.rating import Bill, Line, Usage, rate
+from broker.verify.rounding import minor_digits, to_scale
+from broker.verify.rules import Subscription
 from broker.verify.spending import Spending
 from broker.verify.terms import Term
 

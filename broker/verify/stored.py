@@ -54,14 +54,29 @@ class Coverage:
     hole: str | None
 
 
+@dataclass(slots=True)
+class Patience:
+    """How much waiting for the ledger is left, in all."""
+
+    left_s: float
+    sleep: Callable[[float], None] = time.sleep
+
+    def wait(self) -> bool:
+        """Wait a moment; False where none is left."""
+        if self.left_s <= 0:
+            return False
+        self.sleep(_POLL_S)
+        self.left_s -= _POLL_S
+        return True
+
+
 class StoredChain:
     """The stored segments of one (topic id, partition, flow), by rising number.
 
     Args:
         engine: the exchange's database.
         key: topic id, partition, flow.
-        wait_s: how long in all to wait for a ledger that has not caught up.
-        sleep: waits.
+        patience: how long to wait for a ledger that has not caught up.
     """
 
     def __init__(
@@ -69,13 +84,11 @@ class StoredChain:
         engine: Engine,
         key: tuple[str, int, str],
         *,
-        wait_s: float,
-        sleep: Callable[[float], None] = time.sleep,
+        patience: Patience,
     ) -> None:
         self._engine = engine
         self._key = key
-        self._wait_s = wait_s
-        self._sleep = sleep
+        self._patience = patience
         self._page: dict[int, StoredSegment] = {}
         self._next_number = 1
         self._last_at_start = self._last_number()
@@ -135,10 +148,8 @@ class StoredChain:
             coverage = self.coverage()
             if coverage is not None and coverage.number >= number:
                 return True
-            if (coverage is not None and coverage.hole) or self._wait_s <= 0:
+            if (coverage is not None and coverage.hole) or not self._patience.wait():
                 return False
-            self._sleep(_POLL_S)
-            self._wait_s -= _POLL_S
 
     def _load(self, number: int) -> None:
         topic_id, partition, flow = self._key

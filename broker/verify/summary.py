@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from broker.verify.control import History, Subscription
+from broker.verify.control import History
 from broker.verify.findings import Findings
 from broker.verify.report import Amount, SubscriptionCount
+from broker.verify.rules import Subscription
 from broker.verify.walk import Walk
 
 
@@ -47,7 +48,7 @@ def _cutover(
     if history.stopped_seq(member.id) is None:
         return None
     return {
-        walk.partition: walk.cutover[member.id]
+        walk.place.partition: walk.cutover[member.id]
         for walk in walks
-        if walk.product == member.product and member.id in walk.cutover
+        if walk.place.product == member.product and member.id in walk.cutover
     }

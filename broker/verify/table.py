@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from broker.verify.rating import minor_digits
 from broker.verify.report import Amount, Range, Report
+from broker.verify.rounding import minor_digits
 
 _WIDTH = 140
 _RANGES_SHOWN = 20

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.verify.calendar import Calendar
-from broker.verify.control import Pin, Subscription
+from broker.verify.rules import Pin, Subscription
 
 
 @dataclass(frozen=True, slots=True)

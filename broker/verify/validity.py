@@ -15,7 +15,7 @@ import fastavro
 
 from broker.log.ports import Headers, Records
 from broker.verify.columns import weigh_one
-from broker.verify.control import Rules
+from broker.verify.rules import Rules
 
 _WIRE_HEADER_BYTES = 5
 _ID_HEADER = "__value_schema_id"
