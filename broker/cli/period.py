@@ -1,0 +1,127 @@
+"""`weir period`: close a product's billing time by proof, and see how far it is proven."""
+
+import time
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+
+from broker.cli.api import api_client, home_option, json_option, to_json
+from broker.client import Client
+from broker.client.values import Close, Proof
+from broker.errors import InvalidFieldError, NotFoundError
+
+_POLL_S = 0.25
+
+
+@click.group()
+def period() -> None:
+    """Billing periods: closed by proof, then billed."""
+
+
+@period.command()
+@click.argument("product", metavar="ORG/PRODUCT")
+@click.option(
+    "--end",
+    default="now",
+    show_default=True,
+    metavar="now|TIMESTAMP",
+    help="Where billing time is to be closed, e.g. 2026-02-01T00:00:00+01:00; not in the future.",
+)
+@click.option("--draft", is_flag=True, help="Leave the invoices as drafts.")
+@click.option(
+    "--wait-s",
+    type=click.FloatRange(0, 3600),
+    default=60.0,
+    show_default=True,
+    help="Wait so long for the invoices; 0 only asks.",
+)
+@home_option
+@json_option
+def close(
+    product: str, end: str, home: str | None, *, draft: bool, wait_s: float, as_json: bool
+) -> None:
+    """Ask every partition of ORG/PRODUCT to prove that it has reached an end; then it is billed.
+
+    Exits 0 when it is billed, or asked for with --wait-s 0; 1 if the proof takes longer, naming
+    what is missing: it goes on by itself, see `weir period show`.
+    """
+    end_ms = None if end == "now" else to_ms(end)
+    with api_client(home) as client:
+        asked = client.products.close(product, end_ms=end_ms, finalise=not draft)
+        shown = _billed(client, asked, wait_s)
+    _print(shown, as_json=as_json)
+    if wait_s > 0 and shown.close.settled_at is None:
+        raise SystemExit(1)
+
+
+@period.command()
+@click.argument("product", metavar="ORG/PRODUCT")
+@click.option("--end", metavar="TIMESTAMP", help="Of which close; the latest if left out.")
+@home_option
+@json_option
+def show(product: str, end: str | None, home: str | None, *, as_json: bool) -> None:
+    """Show a close of ORG/PRODUCT: which partitions have not proven it, and whether it was billed.
+
+    Exits 0; 2 if there is no such close.
+    """
+    with api_client(home) as client:
+        if end is not None:
+            end_ms = to_ms(end)
+        else:
+            latest = next(client.products.closes(product), None)
+            if latest is None:
+                raise NotFoundError("period close", product)
+            end_ms = latest.end_ms
+        shown = client.products.proof(product, end_ms)
+    _print(shown, as_json=as_json)
+
+
+def to_ms(timestamp: str) -> int:
+    """Milliseconds since 1970 UTC of an ISO 8601 moment with its offset, or of themselves.
+
+    Raises:
+        InvalidFieldError: it is neither.
+    """
+    if timestamp.isascii() and timestamp.isdecimal():
+        return int(timestamp)
+    try:
+        at = datetime.fromisoformat(timestamp)
+    except ValueError as error:
+        raise InvalidFieldError(
+            "end", f"must be now or a moment like 2026-02-01T00:00:00+01:00, is {timestamp}"
+        ) from error
+    if at.tzinfo is None:
+        raise InvalidFieldError("end", f"must say its offset from UTC, is {timestamp}; add Z")
+    return round(at.timestamp() * 1000)
+
+
+def at_text(at_ms: int) -> str:
+    """A moment for people, in UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds")
+
+
+def _billed(client: Client, asked: Close, wait_s: float) -> Proof:
+    """The close once it is billed, or as it stands when the time is over."""
+    deadline = time.monotonic() + wait_s
+    console = Console(stderr=True)
+    with console.status(f"{asked.product}: waiting for its partitions to prove the end"):
+        while True:
+            shown = client.products.proof(asked.product, asked.end_ms)
+            if shown.close.settled_at is not None or time.monotonic() >= deadline:
+                return shown
+            time.sleep(_POLL_S)
+
+
+def _print(shown: Proof, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(to_json(shown))
+        return
+    close_ = shown.close
+    click.echo(f"{close_.product} closed at {at_text(close_.end_ms)} (control seq {close_.seq})")
+    for missing in shown.missing:
+        click.echo(f"  partition {missing.partition}: {missing.why}")
+    if close_.settled_at is not None:
+        click.echo(f"  proven and billed; see: weir invoice list --product {close_.product}")
+    elif shown.complete:
+        click.echo("  proven, not billed yet")

@@ -1,0 +1,144 @@
+"""`weir period` and `weir invoice`, through the client, over HTTP."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import uvicorn
+from click.testing import CliRunner, Result
+
+from broker.api.app import create_app
+from broker.api.services import Services
+from broker.billing.runner import settle_proven
+from broker.cli import weir
+from broker.control import tokens
+from broker.domain.actor import OPERATOR
+from broker.errors import InvalidFieldError
+from broker.log.memory import MemoryLog
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+END = "2026-02-01T00:00:00+01:00"
+PRICE = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
+
+
+class Nobody:
+    """Makes no SCRAM users: nothing here asks for one."""
+
+    def set_password(self, principal: str, password: str) -> None:
+        raise AssertionError(principal)
+
+    def remove(self, principal: str) -> None:
+        raise AssertionError(principal)
+
+
+class Command:
+    """`weir` as the holder of `windco`'s token."""
+
+    def __init__(self, exchange: Any, environ: dict[str, str]) -> None:
+        self.exchange = exchange
+        self._environ = environ
+
+    def __call__(self, *words: str) -> Result:
+        return CliRunner(env=self._environ).invoke(weir, words, obj={})
+
+    def json(self, *words: str) -> Any:
+        result = self(*words, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def command(exchange: Any) -> Iterator[Command]:
+    """A served API with a subscription of 1,010 records in January."""
+    grid = exchange.subscribe("meter", exchange.plan(PRICE), "2026-01-01T00:00:00+01:00")
+    exchange.deliver("2026-01-10T12:00:00+01:00", 1010, to=grid)
+    with exchange.sessions.begin() as session:
+        _, secret = tokens.create(
+            session, "windco", name="t", expires_at=None, by=OPERATOR, now=NOW
+        )
+    app = create_app(
+        Services(
+            sessions=exchange.sessions,
+            clock=lambda: NOW,
+            log=MemoryLog(lambda: 0),
+            credentials=Nobody(),
+            operator_sha256=None,
+        )
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    environ = {
+        "WEIR_API_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
+        "WEIR_TOKEN": secret,
+        "WEIR_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "WEIR_DATABASE_URL": "postgresql://unused",
+    }
+    yield Command(exchange, environ)
+    server.should_exit = True
+    thread.join(30)
+    listener.close()
+
+
+def test_from_close_to_payout(command: Command) -> None:
+    """Close, see what is missing, then the invoice and what the seller is owed."""
+    asked = command.json("period", "close", "windco/wind", "--end", END, "--wait-s", "0")
+    assert [one["partition"] for one in asked["missing"]] == [0, 1]
+    told = command("period", "show", "windco/wind")
+    assert "partition 1: has no segment yet" in told.output
+    command.exchange.prove(END)
+    settle_proven(command.exchange.sessions, clock=lambda: NOW)
+    assert "proven and billed" in command("period", "show", "windco/wind", "--end", END).output
+    [invoice] = command.json("invoice", "list", "--product", "windco/wind")
+    assert (invoice["number"], invoice["total"]) == ("WINDCO-2026-000001", "10.10")
+    assert command.json("invoice", "show", "WINDCO-2026-000001") == invoice
+    shown = command("invoice", "show", invoice["id"]).output
+    assert "1,010 records" in shown
+    assert "10.10" in shown
+    assert "WINDCO-2026-000001" in command("invoice", "list").output
+    [payout] = command.json("invoice", "payouts")
+    assert payout == {"seller": "windco", "currency": "EUR", "amount": "9.60", "invoices": 1}
+    assert "9.60 EUR" in command("invoice", "payouts").output
+
+
+def test_waiting_for_a_bill(command: Command) -> None:
+    """A close that is not proven in time exits 1 and names what is missing; a billed one 0."""
+    late = command("period", "close", "windco/wind", "--end", END, "--wait-s", "0.1")
+    assert late.exit_code == 1
+    assert "partition 1: has no segment yet" in late.output
+    command.exchange.prove(END)
+    settle_proven(command.exchange.sessions, clock=lambda: NOW)
+    assert command("period", "close", "windco/wind", "--end", END).exit_code == 0
+
+
+def test_drafts_are_finalised(command: Command) -> None:
+    """A close with --draft leaves drafts, which `finalise` issues."""
+    words = ("period", "close", "windco/wind", "--end", "now", "--draft", "--wait-s", "0")
+    command.json(*words)
+    command.exchange.prove(NOW.isoformat())
+    settle_proven(command.exchange.sessions, clock=lambda: NOW)
+    drafts = command.json("invoice", "list", "--state", "draft")
+    assert {draft["number"] for draft in drafts} == {None}
+    assert "draft" in command("invoice", "list").output
+    issued = command.json("invoice", "finalise", drafts[0]["id"])
+    assert issued["number"] == "WINDCO-2026-000001"
+
+
+def test_what_is_asked_wrongly(command: Command) -> None:
+    """A faulty end, the future, an absent close and an absent invoice are named."""
+    for words, text in {
+        ("period", "close", "windco/wind", "--end", "soon"): "end: must be now or a moment",
+        ("period", "close", "windco/wind", "--end", "2026-02-01"): "must say its offset",
+        ("period", "close", "windco/wind", "--end", "2026-02-02T00:00:00Z"): "in the future",
+        ("period", "close", "windco/solar"): "windco/solar",
+        ("period", "show", "windco/wind"): "period close windco/wind",
+        ("invoice", "show", "nothing"): "invoice nothing",
+    }.items():
+        error = command(*words).exception
+        assert text in str(error), words
+        assert getattr(error, "exit_code", None) == InvalidFieldError.exit_code
