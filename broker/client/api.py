@@ -60,12 +60,8 @@ class Client:
         return value_of(Me, self.transport.get("/v1/me"))
 
     def clock(self) -> datetime | None:
-        """The API's own clock, to the second; None where it does not tell.
-
-        Raises:
-            ApiError: anything but success.
-        """
-        said = self.transport.head_date()
+        """The API's own clock, to the second; None where it does not tell or answer."""
+        said = self.transport.date()
         return None if said is None else parsedate_to_datetime(said)
 
     def close(self) -> None:

@@ -1,0 +1,161 @@
+"""`weir client`: settings for a stock client, and what is wrong when it does not get through."""
+
+import json
+import os
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker.cli.secrets import read_secret
+from broker.client import Client
+from broker.client.properties import (
+    LANGUAGES,
+    PASSWORD_PLACEHOLDER,
+    Connection,
+    java_settings,
+    render,
+    settings,
+)
+from broker.config import KafkaConfig, api_config, home_from, kafka_config
+from broker.domain.names import delivery_topic, group_prefix, principal, product_topic, split_id
+from broker.errors import InvalidFieldError
+
+_options = [
+    click.option("--account", required=True, metavar="ORG/ACCOUNT", help="The Kafka user."),
+    click.option(
+        "--password-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="File that holds its password.",
+    ),
+    click.option("--bootstrap", metavar="HOST:PORT", help="Default: as the home says."),
+    click.option(
+        "--security-protocol",
+        type=click.Choice(["SASL_PLAINTEXT", "SASL_SSL"]),
+        help="Default: as the home says, else SASL_SSL.",
+    ),
+    click.option("--ca-file", type=click.Path(exists=True), help="Of a private authority."),
+    click.option("--group", help="Consumer group; default ORG.reader."),
+    click.option("--home", metavar="DIR", help="Default $WEIR_HOME or .weir."),
+]
+
+
+def _with_options(command: Any) -> Any:
+    for option in reversed(_options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def client() -> None:
+    """Settings for stock clients, and what is wrong when one does not get through."""
+
+
+@client.command()
+@click.option("--for", "language", required=True, type=click.Choice(LANGUAGES))
+@click.option(
+    "--use",
+    type=click.Choice(["consumer", "producer"]),
+    default="consumer",
+    show_default=True,
+)
+@_with_options
+@click.option("--json", "as_json", is_flag=True, help="Print the settings as one JSON object.")
+def properties(language: Any, use: Any, group: str | None, *, as_json: bool, **where: Any) -> None:
+    """Print settings to paste, for a consumer or a producer.
+
+    Exits 0; 2 if a name is wrong. Without --password-file a placeholder stands for the password.
+    """
+    config, organisation = _config(**where)
+    connection = Connection(
+        bootstrap=config.bootstrap,
+        principal=config.username,
+        password=config.password or PASSWORD_PLACEHOLDER,
+        security_protocol=config.security_protocol,
+        ca_file=config.ca_file,
+        group=group or f"{group_prefix(organisation)}reader",
+    )
+    if as_json:
+        found = (java_settings if language == "java" else settings)(connection, use)
+        click.echo(json.dumps(found, indent=1))
+    else:
+        click.echo(render(connection, language=language, use=use), nl=False)
+
+
+@client.command()
+@click.option("--read", metavar="ORG/SUBSCRIPTION", help="A delivery you want to read.")
+@click.option("--write", metavar="ORG/PRODUCT", help="A product you want to write.")
+@_with_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a step.")
+def test(
+    read: str | None, write: str | None, group: str | None, *, as_json: bool, **where: Any
+) -> None:
+    """Try what your client does, step by step, and say in words what is wrong.
+
+    Writing is tried by one record in a transaction that is aborted: nobody is delivered it.
+
+    Exits 0 if all is well; 1 at the first step that is not.
+    """
+    from broker.client.probe import Wish, probe
+    from broker.clock import SystemClock
+
+    config, organisation = _config(**where)
+    if not config.password:
+        raise InvalidFieldError("--password-file", "is needed: name the file with the password")
+    prefix = group_prefix(organisation)
+    wish = Wish(
+        read=delivery_topic("/".join(split_id("--read", read))) if read else None,
+        group=group or f"{prefix}weir-client-test",
+        write=product_topic("/".join(split_id("--write", write))) if write else None,
+        transactional_id=f"{prefix}weir-client-test",
+    )
+    findings = probe(
+        config,
+        wish,
+        now=SystemClock().now,
+        api_clock=lambda: _api_clock(where["home"]),
+    )
+    for one in findings:
+        mark = "well " if one.ok else "WRONG"
+        click.echo(json.dumps(asdict(one)) if as_json else f"{mark}  {one.step:<10}  {one.words}")
+    raise SystemExit(0 if all(one.ok for one in findings) else 1)
+
+
+def _config(
+    *,
+    account: str,
+    password_file: Path | None,
+    bootstrap: str | None,
+    security_protocol: str | None,
+    ca_file: str | None,
+    home: str | None,
+) -> tuple[KafkaConfig, str]:
+    """Where Kafka is, under the account's own name; and the account's organisation."""
+    organisation, name = split_id("--account", account)
+    found = (
+        KafkaConfig(bootstrap=bootstrap, username="", password="", security_protocol="SASL_SSL")
+        if bootstrap
+        else kafka_config(home_from(os.environ, home))
+    )
+    return (
+        replace(
+            found,
+            username=principal(f"{organisation}/{name}"),
+            password=read_secret(password_file, field="--password-file") or "",
+            security_protocol=security_protocol or found.security_protocol,
+            ca_file=ca_file or found.ca_file,
+        ),
+        organisation,
+    )
+
+
+def _api_clock(home: str | None) -> datetime | None:
+    """The API's clock, where the home or the environment says where it is."""
+    try:
+        found = api_config(home_from(os.environ, home))
+    except InvalidFieldError:
+        return None
+    with Client(found.url, found.token) as api:
+        return api.clock()

@@ -1,0 +1,150 @@
+"""`weir plan`: what your products cost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from broker.cli.calls import Call, calls_api
+from broker.errors import InvalidFieldError
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_PRICE_BYTES_MAX = 64 * 1024
+
+_terms = [
+    click.option(
+        "--price",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        required=True,
+        help="JSON file, as docs/billing.md has it; try it with `weir rate`.",
+    ),
+    click.option(
+        "--period",
+        default="month",
+        show_default=True,
+        metavar="month|SECONDS",
+        help="Calendar months, or a fixed length for trials.",
+    ),
+    click.option("--time-zone", default="UTC", show_default=True, help="In which months begin."),
+    click.option(
+        "--delivery-days",
+        type=click.IntRange(1, 3650),
+        default=7,
+        show_default=True,
+        help="How long a buyer can read what was delivered.",
+    ),
+    click.option(
+        "--approval",
+        type=click.Choice(["manual", "automatic"]),
+        default="manual",
+        show_default=True,
+        help="automatic: every request is approved at once.",
+    ),
+]
+
+
+def _with_terms(command: Any) -> Any:
+    for option in reversed(_terms):
+        command = option(command)
+    return command
+
+
+@click.group()
+def plan() -> None:
+    """Prices and terms of your products, in versions that never change once published."""
+
+
+@plan.command()
+@click.argument("plan_id", metavar="ORG/PLAN")
+@click.option("--product", required=True, metavar="ORG/PRODUCT")
+@click.option("--title", required=True, help="One line for the catalogue.")
+@_with_terms
+@calls_api
+def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> None:
+    """Name a plan and draft its first version.
+
+    Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name.
+    """
+    drafted = _terms_of(**terms)
+    call.client.plans.create(plan_id, product=product, title=title)
+    made = call.client.plans.draft(plan_id, **drafted)
+    call.show(made, f"plan {plan_id} is drafted; offer it: weir plan publish {plan_id}")
+
+
+@plan.command()
+@click.argument("plan_id", metavar="ORG/PLAN")
+@_with_terms
+@calls_api
+def draft(call: Call, plan_id: str, **terms: Any) -> None:
+    """Draft the next version of a plan; subscriptions keep the one they have.
+
+    Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name.
+    """
+    made = call.client.plans.draft(plan_id, **_terms_of(**terms))
+    call.show(made, f"plan {plan_id}: version {made.number} is drafted")
+
+
+@plan.command()
+@click.argument("plan_id", metavar="ORG/PLAN")
+@click.option("--number", type=click.IntRange(1), help="Which version; default the newest.")
+@calls_api
+def publish(call: Call, plan_id: str, number: int | None) -> None:
+    """Offer a version; from here on nothing in it changes.
+
+    Exits 0 when it is on sale; 2 if it is no draft.
+    """
+    wanted = number or max((one.number for one in call.client.plans.versions(plan_id)), default=1)
+    found = call.client.plans.publish(plan_id, wanted)
+    call.show(found, f"plan {plan_id}: version {found.number} is {found.state}")
+
+
+@plan.command()
+@click.argument("plan_id", metavar="ORG/PLAN")
+@calls_api
+def show(call: Call, plan_id: str) -> None:
+    """Show the versions of a plan.
+
+    Exits 0; 2 if there is none that you may see.
+    """
+    columns = ["number", "state", "period", "approval", "price"]
+    call.table(call.client.plans.versions(plan_id), columns)
+
+
+@plan.command("list")
+@click.option("--product", metavar="ORG/PRODUCT", help="Of this product alone.")
+@calls_api
+def list_(call: Call, product: str | None) -> None:
+    """List your plans."""
+    call.table(call.client.plans.list(product=product), ["id", "product", "title"])
+
+
+def _terms_of(
+    *, price: Path, period: str, time_zone: str, delivery_days: int, approval: str
+) -> dict[str, Any]:
+    return {
+        "price": _json(price),
+        "period": _period(period, time_zone),
+        "delivery_retention_ms": delivery_days * _DAY_MS,
+        "approval": approval,
+    }
+
+
+def _period(period: str, time_zone: str) -> dict[str, Any]:
+    if period == "month":
+        return {"calendar": "month", "time_zone": time_zone}
+    if not period.isdecimal():
+        raise InvalidFieldError("--period", f"must be month or whole seconds, is {period!r}")
+    return {"length_s": int(period)}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _PRICE_BYTES_MAX:
+        raise InvalidFieldError("--price", f"{path} has more than {_PRICE_BYTES_MAX} bytes")
+    try:
+        read = json.loads(path.read_text())
+    except ValueError as error:
+        raise InvalidFieldError("--price", f"{path} is no JSON ({error}); mend it") from error
+    if not isinstance(read, dict):
+        raise InvalidFieldError("--price", f"{path} must hold one JSON object")
+    return read

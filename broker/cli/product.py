@@ -1,0 +1,170 @@
+"""`weir product`: what you sell."""
+
+import time
+
+import click
+
+from broker.cli.calls import Call, calls_api
+from broker.client.values import ProductCheck, SeenRecord
+from broker.errors import UnavailableError
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_WAIT_S = 30.0
+_POLL_S = 0.2
+
+
+@click.group()
+def product() -> None:
+    """Streams for sale: one Kafka topic, one Avro subject each."""
+
+
+@product.command()
+@click.argument("product_id", metavar="ORG/PRODUCT")
+@click.option("--title", required=True, help="One line for the catalogue.")
+@click.option("--description", default="", help="What is in it.")
+@click.option("--partitions", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--retention-days",
+    type=click.IntRange(1, 3650),
+    default=92,
+    show_default=True,
+    help="At least the longest period of its plans and the dispute window.",
+)
+@click.option(
+    "--classification",
+    type=click.Choice(["public", "internal", "confidential", "restricted"]),
+    default="internal",
+    show_default=True,
+)
+@click.option(
+    "--validation",
+    type=click.Choice(["header", "full"]),
+    default="header",
+    show_default=True,
+    help="header: the schema id is checked; full: the body is decoded too.",
+)
+@click.option("--event-time", metavar="FIELD", help="Field of the value that holds event time.")
+@calls_api
+def create(
+    call: Call,
+    product_id: str,
+    title: str,
+    description: str,
+    *,
+    partitions: int,
+    retention_days: int,
+    classification: str,
+    validation: str,
+    event_time: str | None,
+) -> None:
+    """Draft a product; nothing of it exists in Kafka before it is published.
+
+    Exits 0 when it is drafted; 2 if a field is wrong or the name was given before.
+    """
+    made = call.client.products.create(
+        product_id,
+        title=title,
+        description=description,
+        partitions=partitions,
+        retention_ms=retention_days * _DAY_MS,
+        classification=classification,
+        validation=validation,
+        event_time_field=event_time,
+    )
+    call.show(made, f"product {made.id} is drafted; offer it: weir product publish {made.id}")
+
+
+@product.command()
+@click.argument("product_id", metavar="ORG/PRODUCT")
+@click.option("--wait/--no-wait", default=True, help="Until its topics are there.")
+@calls_api
+def publish(call: Call, product_id: str, *, wait: bool) -> None:
+    """Offer a product: its topics are made, then it can be bought.
+
+    Exits 0 when it is published; 1 if its topics are not there within 30 s (they still come); 2 if
+    it is no draft.
+    """
+    found = call.client.products.publish(product_id)
+    deadline = time.monotonic() + _WAIT_S
+    while wait and found.state == "publishing":
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"product {product_id}: its topics are not there after {_WAIT_S:.0f} s; they "
+                "follow, see `weir reconcile --dry-run`"
+            )
+        time.sleep(_POLL_S)
+        found = call.client.products.get(product_id)
+    call.show(found, f"product {found.id} is {found.state}; producers write to {found.topic}")
+
+
+@product.command("list")
+@click.option("--offered", is_flag=True, help="What anybody may buy, instead of your own.")
+@click.option("--words", help="With --offered: in id, title or description.")
+@calls_api
+def list_(call: Call, *, offered: bool, words: str | None) -> None:
+    """List your products, or the catalogue."""
+    if offered:
+        columns = ["id", "title", "classification", "partitions"]
+        call.table(call.client.catalogue.search(words), columns)
+    else:
+        call.table(call.client.products.list(), ["id", "state", "topic", "partitions", "title"])
+
+
+@product.command()
+@click.argument("product_id", metavar="ORG/PRODUCT")
+@click.option("--offered", is_flag=True, help="As a buyer sees it, with its plans.")
+@calls_api
+def show(call: Call, product_id: str, *, offered: bool) -> None:
+    """Show one product.
+
+    Exits 0; 2 if there is none that you may see.
+    """
+    if offered:
+        call.describe(call.client.catalogue.get(product_id))
+    else:
+        call.describe(call.client.products.get(product_id))
+
+
+@product.command()
+@click.argument("product_id", metavar="ORG/PRODUCT")
+@calls_api
+def retire(call: Call, product_id: str) -> None:
+    """Take no more records and no more subscriptions; what is there is still delivered.
+
+    Exits 0 when it is retired; 2 if it was already.
+    """
+    found = call.client.products.retire(product_id)
+    call.show(found, f"product {found.id} is retired")
+
+
+@product.command()
+@click.argument("product_id", metavar="ORG/PRODUCT")
+@calls_api
+def check(call: Call, product_id: str) -> None:
+    """Show the last valid and the last refused record, with the reason.
+
+    Exits 0; 2 if there is no such product of yours.
+    """
+    found = call.client.products.check(product_id)
+    call.show(found, _words(found))
+
+
+def _words(found: ProductCheck) -> str:
+    lines = [
+        f"last valid    {_record(found.last_valid)}",
+        f"last refused  {_record(found.last_refused)}",
+    ]
+    if found.last_refused is not None:
+        lines.append(f"              {found.last_refused.reason}: {found.last_refused.explanation}")
+    return "\n".join([*lines, found.note] if found.note else lines)
+
+
+def _record(seen: SeenRecord | None) -> str:
+    if seen is None:
+        return "none"
+    size = "no value" if seen.value_bytes is None else f"{seen.value_bytes} bytes"
+    schema = "" if seen.schema_id is None else f", schema {seen.schema_id}"
+    return (
+        f"{seen.at.isoformat(timespec='seconds')}, partition {seen.partition}, "
+        f"offset {seen.offset}, key {seen.key!r}, {size}{schema}"
+    )
