@@ -14,7 +14,7 @@ from itertools import groupby
 from confluent_kafka import Consumer, KafkaError, Message
 
 from broker.log.kafka_errors import call
-from broker.log.ports import EMPTY, Fetched, Records, TopicPartition
+from broker.log.ports import EMPTY, Fetched, Headers, Records, TopicPartition
 
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001  the library's names for its own codes
 _UNREADABLE = {
@@ -70,18 +70,32 @@ def _records(messages: Sequence[Message]) -> dict[TopicPartition, Fetched]:
     for topic, of_topic in groupby(messages, Message.topic):
         for partition, run in groupby(of_topic, Message.partition):
             runs.setdefault(TopicPartition(topic, partition), []).extend(run)
-    return {
-        place: Fetched(place, _columns(run), run[-1].offset() + 1) for place, run in runs.items()
-    }
+    return {place: _fetched(place, run) for place, run in runs.items()}
 
 
-def _columns(messages: list[Message]) -> Records:
+def _fetched(place: TopicPartition, messages: list[Message]) -> Fetched:
+    """All of the run, or what stands before a header name that is no UTF-8.
+
+    The library raises on such a record once, and hands out broken memory when asked again: it is
+    unreadable, and no producer can stop a partition with one.
+    """
+    headers: list[Headers | None] = []
+    try:
+        headers.extend(map(Message.headers, messages))
+    except (UnicodeDecodeError, SystemError):  # from `map` it comes as the latter
+        stop = messages[len(headers)].offset()
+        readable = messages[: len(headers)]
+        return Fetched(place, _columns(readable, headers), stop, unreadable_at=stop)
+    return Fetched(place, _columns(messages, headers), messages[-1].offset() + 1)
+
+
+def _columns(messages: list[Message], headers: list[Headers | None]) -> Records:
     return Records(
         list(map(Message.offset, messages)),
         [timestamp for _, timestamp in map(Message.timestamp, messages)],
         list(map(Message.key, messages)),
         list(map(Message.value, messages)),
-        list(map(Message.headers, messages)),
+        headers,
     )
 
 
@@ -96,6 +110,6 @@ def _noted(fetched: dict[TopicPartition, Fetched], message: Message, code: int) 
     known = fetched.get(place, Fetched(place, EMPTY, message.offset()))
     if code in _UNREADABLE:
         fetched[place] = replace(known, unreadable_at=max(message.offset(), known.next_offset))
-    elif message.offset() >= known.next_offset:
+    elif message.offset() >= known.next_offset and known.unreadable_at is None:
         fetched[place] = replace(known, next_offset=message.offset(), at_end=True)
     return True

@@ -91,6 +91,8 @@ class KafkaConsumer:
             self._drop_moved(fetched)
         for place, brought in fetched.items():
             self._positions[place] = brought.next_offset
+            if brought.unreadable_at is not None:
+                self.seek(place, brought.unreadable_at)  # what was fetched behind it is dropped
         if not fetched and self._waiting:
             raise self._waiting.pop(0)
         return list(fetched.values())

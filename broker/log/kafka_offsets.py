@@ -7,7 +7,7 @@ there takes that long, here less than one.
 from typing import Any
 
 import confluent_kafka as ck
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from broker.config import KafkaConfig
@@ -17,6 +17,13 @@ from broker.log.kafka_errors import LIBRDKAFKA, Credentials, ours
 from broker.log.ports import Offsets, TopicPartition
 
 _GRACE_S = 0.5  # the library's own time limit strikes first
+# The client keeps who leads a partition, and in which epoch, for 15 minutes; where a broker came
+# back meanwhile it asked with the old epoch for two minutes and more (measured by `weir faults`).
+_STALE_LEADER = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+}
 
 
 class KafkaOffsets:
@@ -28,11 +35,9 @@ class KafkaOffsets:
     """
 
     def __init__(self, config: KafkaConfig, *, committed: bool) -> None:
+        self._config = config
         self._credentials = Credentials(config.username, config.bootstrap)
-        self.admin = AdminClient(
-            kafka_settings.client(config, "weir-offsets") | {"error_cb": self._credentials},
-            logger=LIBRDKAFKA,
-        )
+        self.admin = self._connect()
         self._isolation = (
             ck.IsolationLevel.READ_COMMITTED if committed else ck.IsolationLevel.READ_UNCOMMITTED
         )
@@ -59,6 +64,12 @@ class KafkaOffsets:
         self.admin.poll(0)
         self._credentials.check()
 
+    def _connect(self) -> AdminClient:
+        return AdminClient(
+            kafka_settings.client(self._config, "weir-offsets") | {"error_cb": self._credentials},
+            logger=LIBRDKAFKA,
+        )
+
     def _ask(self, partition: TopicPartition, spec: OffsetSpec, timeout_s: float) -> Any:
         asked = {ck.TopicPartition(*partition): spec}
         futures = self.admin.list_offsets(
@@ -72,6 +83,8 @@ class KafkaOffsets:
             offset: int = future.result(timeout_s + _GRACE_S).offset
         except KafkaException as error:
             self.check()
+            if error.args[0].code() in _STALE_LEADER:
+                self.admin = self._connect()
             raise ours(error.args[0], what) from error
         except TimeoutError as error:
             self.check()

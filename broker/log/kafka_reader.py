@@ -65,6 +65,8 @@ class KafkaReader:
                 return replace(brought, at_end=at_end)
             wanted = min(room, self._end - brought.next_offset)
             brought = _joined(brought, self._fetch(partition, wanted, min(left_s, _SLICE_S)))
+            if brought.unreadable_at is not None:
+                self._place = None  # what was fetched behind it is dropped
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
         """Log start and end."""

@@ -69,8 +69,8 @@ class Fetched:
     `next_offset`: where reading goes on after these records. `at_end`: the partition's end (its
     last stable offset) was reported at `next_offset`, transaction markers included; a consumer
     reports each end once, possibly one poll after the records before it, and again after a seek.
-    `unreadable_at`: the offset of a record that cannot be decompressed; reading stops before it
-    until the caller seeks past.
+    `unreadable_at`: the offset of a record that cannot be decompressed, or has a header name that
+    is no UTF-8; reading stops before it until the caller seeks past.
     """
 
     partition: TopicPartition

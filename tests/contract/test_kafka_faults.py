@@ -1,8 +1,12 @@
 """What only real Kafka can show of the port's Kafka half."""
 
+import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
+import confluent_kafka
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -62,23 +66,24 @@ def test_a_record_that_unpacks_too_large_is_a_named_stop(
         stranger.produce(topic, value, partition=0)
         assert stranger.flush(LIMIT_S) == 0
     member, place = log.member(log.unique("group"), [topic]), TopicPartition(topic, 0)
-    values: list[bytes | None] = []
-    stops: list[int] = []
-
-    def ended() -> bool:
-        for fetched in member.poll():
-            values.extend(fetched.records.values)
-            if fetched.unreadable_at is not None:
-                stops.append(fetched.unreadable_at)
-                member.consumer.seek(place, fetched.unreadable_at + 1)
-            elif fetched.at_end:
-                return True
-        return False
-
-    log.until(ended)
-    assert (values, stops) == ([b"before", b"after"], [1])
+    assert _read_past_stops(log, member, place) == ([b"before", b"after"], [1])
     fetched = log.reader().read(place, 0, records_max=10, timeout_s=LIMIT_S)
     assert (list(fetched.records.values), fetched.unreadable_at) == ([b"before"], 1)
+
+
+def test_a_header_name_that_is_no_utf8_is_a_named_stop(log: Harness, kafka: EmbeddedKafka) -> None:
+    """Such a record, which Python's client cannot read, stops nothing but itself."""
+    topic = log.topic()
+    log.write(topic, rows(b"before"))  # offset 0, its marker at 1
+    _produce_with_header(kafka.config.client(), topic, name=b"\xff\xfe")
+    log.write(topic, rows(b"after"))  # offset 3, its marker at 4
+    member, place = log.member(log.unique("group"), [topic]), TopicPartition(topic, 0)
+    assert _read_past_stops(log, member, place) == ([b"before", b"after"], [2])
+    reader = log.reader()
+    fetched = reader.read(place, 0, records_max=10, timeout_s=LIMIT_S)
+    assert (list(fetched.records.values), fetched.unreadable_at) == ([b"before"], 2)
+    fetched = reader.read(place, 3, records_max=10, timeout_s=LIMIT_S)
+    assert list(fetched.records.values) == [b"after"]
 
 
 def test_a_wrong_password_is_said_in_words(kafka: EmbeddedKafka) -> None:
@@ -112,3 +117,50 @@ def test_a_failed_assignment_ends_the_consumer(log: Harness) -> None:
         log.until(lambda: consumer.poll(records_max=1, timeout_s=0.1))
     with pytest.raises(FencedError):
         consumer.poll(records_max=1, timeout_s=0.1)
+
+
+def _read_past_stops(
+    log: Harness, member: Member, place: TopicPartition
+) -> tuple[list[bytes | None], list[int]]:
+    """Values up to the end, and the offsets of unreadable records that were sought past."""
+    values: list[bytes | None] = []
+    stops: list[int] = []
+
+    def ended() -> bool:
+        for fetched in member.poll():
+            values.extend(fetched.records.values)
+            if fetched.unreadable_at is not None:
+                stops.append(fetched.unreadable_at)
+                member.consumer.seek(place, fetched.unreadable_at + 1)
+            elif fetched.at_end:
+                return True
+        return False
+
+    log.until(ended)
+    return values, stops
+
+
+def _produce_with_header(settings: Mapping[str, Any], topic: str, *, name: bytes) -> None:
+    """One record by the C library itself: Python's client takes only text for a header's name."""
+    (path,) = (Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs").glob(
+        "librdkafka*"
+    )
+    library = ctypes.CDLL(str(path))
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    for function in ("rd_kafka_conf_new", "rd_kafka_new", "rd_kafka_headers_new"):
+        getattr(library, function).restype = pointer
+    error = ctypes.create_string_buffer(512)
+    conf = pointer(library.rd_kafka_conf_new())
+    for key, value in settings.items():
+        library.rd_kafka_conf_set(conf, key.encode(), str(value).encode(), error, size(512))
+    producer = pointer(library.rd_kafka_new(0, conf, error, size(512)))
+    headers = pointer(library.rd_kafka_headers_new(size(1)))
+    length = ctypes.c_ssize_t
+    library.rd_kafka_header_add(headers, name, length(len(name)), b"v", length(1))
+    number = ctypes.c_int  # of rd_kafka_vtype_t: topic 1, partition 3, value 4, flags 7, headers 10
+    library.rd_kafka_producev(
+        *(producer, number(1), topic.encode(), number(3), ctypes.c_int32(0)),
+        *(number(4), b"poison", size(6), number(7), number(2), number(10), headers, number(0)),
+    )
+    assert library.rd_kafka_flush(producer, number(int(LIMIT_S * 1_000))) == 0
+    library.rd_kafka_destroy(producer)
