@@ -1,0 +1,32 @@
+"""`weir demo`: the whole story."""
+
+import os
+
+import click
+from rich.console import Console
+
+from broker.config import home_from
+
+_PLAIN_WIDTH = 120
+
+
+@click.command()
+@click.option("--home", metavar="DIR", help="DIR/demo holds it. [WEIR_HOME, default .weir]")
+@click.option("--keep", is_flag=True, help="Leave the exchange up, and print what to try next.")
+def demo(home: str | None, *, keep: bool) -> None:
+    """Tell the whole story on real telemetry, start to verified invoice.
+
+    Exits 0 if entitled, delivered, received and billed agree for every subscription; 1 if not.
+    """
+    from broker.local.demo.epilogue import epilogue
+    from broker.local.demo.story import tell
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH)
+    directory = home_from(os.environ, home) / "demo"
+    told = tell(directory, keep=keep, console=console)
+    click.echo(f"\nreport: {directory / 'report.json'}")
+    if keep:
+        click.echo(epilogue(told.market, directory))
+    raise SystemExit(0 if told.agrees else 1)
