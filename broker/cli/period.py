@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 from rich.console import Console
 
-from broker.cli.api import api_client, home_option, json_option, to_json
+from broker.cli.calls import Call, calls_api
 from broker.client import Client
 from broker.client.values import Close, Proof
 from broker.errors import InvalidFieldError, NotFoundError
@@ -36,21 +36,17 @@ def period() -> None:
     show_default=True,
     help="Wait so long for the invoices; 0 only asks.",
 )
-@home_option
-@json_option
-def close(
-    product: str, end: str, home: str | None, *, draft: bool, wait_s: float, as_json: bool
-) -> None:
+@calls_api
+def close(call: Call, product: str, end: str, *, draft: bool, wait_s: float) -> None:
     """Ask every partition of ORG/PRODUCT to prove that it has reached an end; then it is billed.
 
     Exits 0 when it is billed, or asked for with --wait-s 0; 1 if the proof takes longer, naming
     what is missing: it goes on by itself, see `weir period show`.
     """
     end_ms = None if end == "now" else to_ms(end)
-    with api_client(home) as client:
-        asked = client.products.close(product, end_ms=end_ms, finalise=not draft)
-        shown = _billed(client, asked, wait_s)
-    _print(shown, as_json=as_json)
+    asked = call.client.products.close(product, end_ms=end_ms, finalise=not draft)
+    shown = _billed(call.client, asked, wait_s)
+    call.show(shown, _words(shown))
     if wait_s > 0 and shown.close.settled_at is None:
         raise SystemExit(1)
 
@@ -58,23 +54,15 @@ def close(
 @period.command()
 @click.argument("product", metavar="ORG/PRODUCT")
 @click.option("--end", metavar="TIMESTAMP", help="Of which close; the latest if left out.")
-@home_option
-@json_option
-def show(product: str, end: str | None, home: str | None, *, as_json: bool) -> None:
+@calls_api
+def show(call: Call, product: str, end: str | None) -> None:
     """Show a close of ORG/PRODUCT: which partitions have not proven it, and whether it was billed.
 
     Exits 0; 2 if there is no such close.
     """
-    with api_client(home) as client:
-        if end is not None:
-            end_ms = to_ms(end)
-        else:
-            latest = next(client.products.closes(product), None)
-            if latest is None:
-                raise NotFoundError("period close", product)
-            end_ms = latest.end_ms
-        shown = client.products.proof(product, end_ms)
-    _print(shown, as_json=as_json)
+    end_ms = _latest_ms(call.client, product) if end is None else to_ms(end)
+    shown = call.client.products.proof(product, end_ms)
+    call.show(shown, _words(shown))
 
 
 def to_ms(timestamp: str) -> int:
@@ -101,6 +89,13 @@ def at_text(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC).isoformat(timespec="milliseconds")
 
 
+def _latest_ms(client: Client, product: str) -> int:
+    latest = next(client.products.closes(product), None)
+    if latest is None:
+        raise NotFoundError("period close", product)
+    return latest.end_ms
+
+
 def _billed(client: Client, asked: Close, wait_s: float) -> Proof:
     """The close once it is billed, or as it stands when the time is over."""
     deadline = time.monotonic() + wait_s
@@ -113,15 +108,12 @@ def _billed(client: Client, asked: Close, wait_s: float) -> Proof:
             time.sleep(_POLL_S)
 
 
-def _print(shown: Proof, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(to_json(shown))
-        return
-    close_ = shown.close
-    click.echo(f"{close_.product} closed at {at_text(close_.end_ms)} (control seq {close_.seq})")
-    for missing in shown.missing:
-        click.echo(f"  partition {missing.partition}: {missing.why}")
-    if close_.settled_at is not None:
-        click.echo(f"  proven and billed; see: weir invoice list --product {close_.product}")
+def _words(shown: Proof) -> str:
+    asked = shown.close
+    words = [f"{asked.product} closed at {at_text(asked.end_ms)} (control seq {asked.seq})"]
+    words += [f"  partition {missing.partition}: {missing.why}" for missing in shown.missing]
+    if asked.settled_at is not None:
+        words.append(f"  proven and billed; see: weir invoice list --product {asked.product}")
     elif shown.complete:
-        click.echo("  proven, not billed yet")
+        words.append("  proven, not billed yet")
+    return "\n".join(words)

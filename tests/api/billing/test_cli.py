@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,8 +77,6 @@ def command(exchange: Any) -> Iterator[Command]:
     environ = {
         "WEIR_API_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
         "WEIR_TOKEN": secret,
-        "WEIR_KAFKA_BOOTSTRAP": "127.0.0.1:1",
-        "WEIR_DATABASE_URL": "postgresql://unused",
     }
     yield Command(exchange, environ)
     server.should_exit = True
@@ -103,7 +102,7 @@ def test_from_close_to_payout(command: Command) -> None:
     assert "WINDCO-2026-000001" in command("invoice", "list").output
     [payout] = command.json("invoice", "payouts")
     assert payout == {"seller": "windco", "currency": "EUR", "amount": "9.60", "invoices": 1}
-    assert "9.60 EUR" in command("invoice", "payouts").output
+    assert "windco  9.60    EUR       1" in command("invoice", "payouts").output
 
 
 def test_waiting_for_a_bill(command: Command) -> None:
@@ -124,9 +123,26 @@ def test_drafts_are_finalised(command: Command) -> None:
     settle_proven(command.exchange.sessions, clock=lambda: NOW)
     drafts = command.json("invoice", "list", "--state", "draft")
     assert {draft["number"] for draft in drafts} == {None}
-    assert "draft" in command("invoice", "list").output
+    assert drafts[0]["id"] in command("invoice", "list").output
     issued = command.json("invoice", "finalise", drafts[0]["id"])
     assert issued["number"] == "WINDCO-2026-000001"
+
+
+def test_another_token(command: Command, tmp_path: Path) -> None:
+    """`--token-file` says who asks, before the environment; what it holds is shown nowhere."""
+    exchange = command.exchange
+    with exchange.sessions.begin() as session:
+        _, secret = tokens.create(
+            session, "stranger", name="t", expires_at=None, by=OPERATOR, now=NOW
+        )
+    path = tmp_path / "stranger.token"
+    path.write_text(f"{secret}\n")
+    asked = command("period", "close", "windco/wind", "--token-file", str(path))
+    assert "product windco/wind" in str(asked.exception)
+    path.write_text("wrong")
+    refused = command("invoice", "list", "--token-file", str(path))
+    assert "token" in str(refused.exception)
+    assert "wrong" not in str(refused.exception)
 
 
 def test_what_is_asked_wrongly(command: Command) -> None:
