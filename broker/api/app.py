@@ -10,6 +10,7 @@ from broker import __version__
 from broker.api import (
     accounts,
     catalogue,
+    checks,
     invoices,
     organisations,
     periods,
@@ -30,6 +31,7 @@ ROUTERS = (
     tokens.router,
     accounts.router,
     products.router,
+    checks.router,
     plans.router,
     catalogue.router,
     subscriptions.router,

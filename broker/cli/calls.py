@@ -30,15 +30,16 @@ class Call:
         """Print one value: as JSON, or a sentence about it."""
         click.echo(to_json(value) if self._as_json else words)
 
-    def describe(self, value: Any) -> None:
-        """Print one value: as JSON, or one line a field."""
+    def describe(self, value: Any, *, one_each: str | None = None) -> None:
+        """Print one value: as JSON, or one line a field; `one_each`: a field with a line an item."""
         if self._as_json:
             click.echo(to_json(value))
             return
         shown = {name: one for name, one in asdict(value).items() if name not in _HIDDEN}
         width = max(map(len, shown))
         for name, one in shown.items():
-            click.echo(f"{name:<{width}}  {_text(one)}")
+            for part in one if name == one_each else [one]:
+                click.echo(f"{name:<{width}}  {_text(part)}")
 
     def table(self, values: Iterable[Any], columns: Sequence[str]) -> None:
         """Print many values: as a JSON array, or some of their fields side by side."""
@@ -89,4 +90,6 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    return str(value)

@@ -120,7 +120,8 @@ def show(call: Call, product_id: str, *, offered: bool) -> None:
     Exits 0; 2 if there is none that you may see.
     """
     if offered:
-        call.describe(call.client.catalogue.get(product_id))
+        found = call.client.catalogue.get(product_id)
+        call.describe(found, one_each="plans")
     else:
         call.describe(call.client.products.get(product_id))
 
