@@ -1,8 +1,11 @@
 """`weir verify`: what was billed is what was delivered is what was entitled, counted again."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
+from rich.console import Console
 
 from broker.config import connections, home_from
 from broker.verify.recount import recount
@@ -18,6 +21,19 @@ def verify(home: str | None, product: str | None, *, as_json: bool) -> None:
     Exits 0 if all agree; 1 if not, naming subscription, partition and offset range; 2 if asked
     wrongly. Where retention has taken the source away it says `chain only` for that range.
     """
-    report = recount(connections(home_from(os.environ, home)), product=product)
+    where = connections(home_from(os.environ, home))
+    with _progress() as progress:
+        report = recount(where, product=product, progress=progress)
     click.echo(report.to_json() if as_json else report.to_table())
     raise SystemExit(0 if report.agrees else 1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A live line on a terminal, a plain one a step elsewhere; on standard error."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda said: click.echo(said, err=True)
+        return
+    with console.status("connecting") as status:
+        yield status.update

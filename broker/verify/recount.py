@@ -9,7 +9,7 @@ Reads only, and forward: memory is bounded whatever the topics hold.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Engine
 
@@ -40,8 +40,18 @@ _TIMEOUT_S = 20.0
 _LEDGER_WAIT_S = 15.0
 
 
-def recount(config: Connections, *, product: str | None = None) -> Report:
+def recount(
+    config: Connections,
+    *,
+    product: str | None = None,
+    progress: Callable[[str], None] = lambda _said: None,
+) -> Report:
     """Recount an exchange, or one product of it.
+
+    Args:
+        config: where Kafka and PostgreSQL are.
+        product: `organisation/product`, or all of them.
+        progress: is told what is being read.
 
     Raises:
         NotFoundError: no such product.
@@ -49,7 +59,8 @@ def recount(config: Connections, *, product: str | None = None) -> Report:
     """
     database = engine(config.database_url)
     try:
-        return recount_log(KafkaLog(config.kafka), database, product=product)
+        log = KafkaLog(config.kafka)
+        return recount_log(log, database, product=product, progress=progress)
     finally:
         database.dispose()
 
@@ -61,6 +72,7 @@ def recount_log(
     product: str | None = None,
     timeout_s: float = _TIMEOUT_S,
     ledger_wait_s: float = _LEDGER_WAIT_S,
+    progress: Callable[[str], None] = lambda _said: None,
 ) -> Report:
     """Recount over an open log and database.
 
@@ -70,11 +82,13 @@ def recount_log(
         product: `organisation/product`, or all of them.
         timeout_s: bounds each call to the log.
         ledger_wait_s: how long to wait, in all, for a ledger that has not caught up.
+        progress: is told what is being read.
     """
     readers = Readers(log, timeout_s=timeout_s)
     group = log.consumer(ROUTER_GROUP, instance="weir-verify")
     try:
-        return _Recount(readers, group, database, timeout_s, ledger_wait_s).report(product)
+        work = _Recount(readers, group, database, timeout_s=timeout_s, progress=progress)
+        return work.report(product, Patience(ledger_wait_s))
     finally:
         group.close(timeout_s=timeout_s)
         readers.close()
@@ -86,20 +100,22 @@ class _Recount:
         readers: Readers,
         group: Consumer,
         database: Engine,
+        *,
         timeout_s: float,
-        ledger_wait_s: float,
+        progress: Callable[[str], None],
     ) -> None:
         self._readers = readers
         self._group = group
         self._database = database
         self._timeout_s = timeout_s
-        self._patience = Patience(ledger_wait_s)
+        self._progress = progress
         self._findings = Findings()
         self._spending = Spending()
         self._walks: list[Walk] = []
 
-    def report(self, product: str | None) -> Report:
+    def report(self, product: str | None, patience: Patience) -> Report:
         """All of it."""
+        self._progress("reading weir.control")
         findings = self._findings
         control = self._readers.cursor(CONTROL_TOPIC, 0, beside=1)
         folded = history(control, self._database, findings)
@@ -112,14 +128,20 @@ class _Recount:
             self._database, folded, self._spending, findings, tuple(products), product is None
         )
         money.prepare()
+        self._progress("reading weir.usage")
         places = directory(self._readers)
         ids = self._readers.topic_ids([settings.topic for settings in products.values()])
         for settings in products.values():
             findings.refused[settings.product] = Counter()
             exists = ids.get(settings.topic) == settings.topic_id
             for partition in range(settings.partitions):
-                self._partition(folded, settings, partition, places, exists=exists)
+                of = f"partition {partition + 1} of {settings.partitions}"
+                self._progress(f"recounting {settings.product}, {of}")
+                key = (settings.topic_id, partition, LIVE)
+                stored = StoredChain(self._database, key, patience=patience)
+                self._partition(folded, settings, stored, places, exists=exists)
         self._strangers(folded, products, places, whole=product is None)
+        self._progress("recounting invoices")
         amounts = money.recount(self._walks)
         return Report(
             products=tuple(
@@ -145,13 +167,13 @@ class _Recount:
         self,
         folded: History,
         settings: Settings,
-        partition: int,
+        stored: StoredChain,
         places: Directory,
         *,
         exists: bool,
     ) -> None:
         """Walk one source partition. The usage cursor is opened first: see `Outlet.left`."""
-        readers = self._readers
+        readers, partition = self._readers, stored.partition
         readers.restart()
         place = Place(settings.product, partition, self._findings)
         members = folded.members(settings.product)
@@ -162,9 +184,6 @@ class _Recount:
             if found.partition != at:
                 what = f"segments stand in {USAGE_TOPIC} partition {found.partition}, not in {at}"
                 place.at("chain", what, found.first_offset, found.first_offset + 1)
-        stored = StoredChain(
-            self._database, (settings.topic_id, partition, LIVE), patience=self._patience
-        )
         usage = readers.cursor(USAGE_TOPIC, at, beside=beside)
         source = readers.cursor(settings.topic, partition, beside=beside) if exists else None
         deliveries = {

@@ -93,6 +93,11 @@ class StoredChain:
         self._next_number = 1
         self._last_at_start = self._last_number()
 
+    @property
+    def partition(self) -> int:
+        """The source partition."""
+        return self._key[1]
+
     def at(self, number: int) -> StoredSegment | None:
         """The segment of this number; numbers asked for must not fall."""
         if number not in self._page and number >= self._next_number:

@@ -2,7 +2,7 @@
 
 The first rule that a record breaks names it, in this order: too-large; (null values pass);
 schema-id-in-header; empty-value; wrong-magic-byte; truncated-header; unknown-, foreign-,
-retired-schema-id; undecodable (validation full). `docs/segment.md` has the list.
+retired-schema-id; undecodable (validation full). `docs/verify.md` says the same.
 """
 
 import io

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from broker.verify.rating import Bill, Usage, rate
+from broker.verify.rounding import to_scale
 
 CASES = [
     json.loads(line) for line in (Path(__file__).parent / "cases.jsonl").read_text().splitlines()
@@ -63,27 +64,18 @@ def test_worked_case(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "rounded"),
+    ("mode", "tie", "below_zero", "above_the_tie"),
     [
-        ("half_even", ["0.12", "-0.12"]),
-        ("half_up", ["0.13", "-0.13"]),
-        ("half_down", ["0.12", "-0.12"]),
-        ("up", ["0.13", "-0.13"]),
-        ("down", ["0.12", "-0.12"]),
-        ("ceiling", ["0.13", "-0.12"]),
-        ("floor", ["0.12", "-0.13"]),
+        ("half_even", "0.12", "-0.12", "0.13"),
+        ("half_up", "0.13", "-0.13", "0.13"),
+        ("half_down", "0.12", "-0.12", "0.13"),
+        ("up", "0.13", "-0.13", "0.13"),
+        ("down", "0.12", "-0.12", "0.12"),
+        ("ceiling", "0.13", "-0.12", "0.13"),
+        ("floor", "0.12", "-0.13", "0.12"),
     ],
 )
-def test_rounding_modes(mode: str, rounded: list[str]) -> None:
-    """Each mode treats a tie, above and below zero, as its name says."""
-    price = {
-        "currency": "EUR",
-        "model": "flat",
-        "amount": "0.125",
-        "rounding": {"mode": mode, "scope": "invoice"},
-    }
-    up = rate(price, []).total
-    # The bill of nothing after 0.125 was billed: minus a tie.
-    down = rate({**price, "amount": "0"}, [], already_billed=Fraction("0.125")).total
-    assert up == Fraction(rounded[0])
-    assert down == Fraction("-0.125")
+def test_rounding_modes(mode: str, tie: str, below_zero: str, above_the_tie: str) -> None:
+    """Each mode treats a tie, the same below zero, and more than a tie as its name says."""
+    for exact, rounded in (("0.125", tie), ("-0.125", below_zero), ("0.1251", above_the_tie)):
+        assert to_scale(Fraction(exact), mode, 2) == Fraction(rounded)
