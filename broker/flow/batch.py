@@ -19,7 +19,7 @@ class Batch:
     """Records of one partition that share a quarter hour of billing time, in offset order.
 
     [first_offset, next_offset) may hold offsets without a record (transaction markers).
-    `watermark_ms`: the billing time reached after it.
+    `watermark_ms`: the billing time reached after it. `source_bytes`: key + value + headers of all.
     """
 
     partition: TopicPartition
@@ -30,6 +30,7 @@ class Batch:
     next_offset: int
     billing_first_ms: int
     watermark_ms: int
+    source_bytes: int
     gap_reason: str | None = None
 
 

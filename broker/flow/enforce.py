@@ -13,7 +13,7 @@ from broker.domain.policy import Policy, ProductRule, SchemaRule
 from broker.domain.reasons import Reason
 from broker.flow.batch import Batch, Enforced, Entitled, Refusal
 from broker.flow.decode import decodes
-from broker.flow.sizes import record_bytes
+from broker.flow.sizes import lengths, record_bytes
 from broker.log.ports import Headers, Records
 
 HEADER_BYTES = 5
@@ -72,8 +72,8 @@ def _all_plain(records: Records, product: ProductRule, schemas: Mapping[int, Sch
         return False
     if any(records.headers):
         return False
-    longest_key = max((len(key) for key in records.keys if key is not None), default=0)
-    longest_value = max((len(value) for value in records.values if value is not None), default=0)
+    longest_key = max(lengths(records.keys), default=0)
+    longest_value = max(lengths(records.values), default=0)
     return longest_key + longest_value <= product.record_max_bytes
 
 

@@ -33,7 +33,7 @@ def meter(routed: Routed, chain: Chain) -> Metered:
         next_offset=batch.next_offset,
         seq=enforced.seq,
         source_records=len(batch.records),
-        source_bytes=billed_bytes(batch.records),
+        source_bytes=batch.source_bytes,
         refused=_refused(enforced),
         quarter_ms=quarter_of(batch.billing_first_ms),
         billing_first_ms=batch.billing_first_ms,
@@ -62,7 +62,9 @@ def _deliveries(enforced: Enforced) -> tuple[Delivery, ...]:
     for entitled in enforced.deliveries:
         records = entitled.records
         if id(records) not in counted:
-            counted[id(records)] = (records, billed_bytes(records), digest(records))
+            whole = records is enforced.batch.records
+            size_bytes = enforced.batch.source_bytes if whole else billed_bytes(records)
+            counted[id(records)] = (records, size_bytes, digest(records))
         _, size_bytes, sum_ = counted[id(records)]
         deliveries.append(Delivery(entitled.subscription.id, len(records), size_bytes, sum_))
     return tuple(deliveries)

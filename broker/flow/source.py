@@ -55,9 +55,9 @@ class Source:
             if product.ended:
                 continue
             fan_out = max(1, len(product.active()))
-            kept = self._fit(self._fresh(one), room // fan_out)
-            room -= billed_bytes(kept.records) * fan_out
-            batches += self._of_partition(kept, product, now_ms=now_ms)
+            kept, size_bytes = self._fit(self._fresh(one), room // fan_out)
+            room -= size_bytes * fan_out
+            batches += self._of_partition(kept, product, size_bytes, now_ms=now_ms)
         return batches
 
     def idle(self, policy: Policy, busy: set[TopicPartition], *, now_ms: int) -> Iterator[Batch]:
@@ -93,21 +93,21 @@ class Source:
         keep = [i for i, offset in enumerate(records.offsets) if offset >= next_offset]
         return replace(fetched, records=records.take(keep))
 
-    def _fit(self, fetched: Fetched, room_bytes: int) -> Fetched:
-        """The part that fits, at least one record; the rest waits."""
+    def _fit(self, fetched: Fetched, room_bytes: int) -> tuple[Fetched, int]:
+        """The part that fits, at least one record, and its bytes; the rest waits."""
         records = fetched.records
         size_bytes = billed_bytes(records)
         if size_bytes <= room_bytes or len(records) <= 1:
-            return fetched
+            return fetched, size_bytes
         count = max(1, len(records) * room_bytes // size_bytes)
         rest = replace(fetched, records=records.slice(count, len(records)))
         self._waiting.append(rest)
-        return Fetched(
-            fetched.partition, records.slice(0, count), next_offset=records.offsets[count]
-        )
+        fits = records.slice(0, count)
+        kept = Fetched(fetched.partition, fits, next_offset=records.offsets[count])
+        return kept, billed_bytes(fits)
 
     def _of_partition(
-        self, fetched: Fetched, product: ProductRule, *, now_ms: int
+        self, fetched: Fetched, product: ProductRule, size_bytes: int, *, now_ms: int
     ) -> Iterator[Batch]:
         tp = fetched.partition
         if self._ahead_of_clock(fetched, now_ms):
@@ -133,6 +133,7 @@ class Source:
                 next_offset=next_offset,
                 billing_first_ms=billing_first_ms,
                 watermark_ms=watermark_ms,
+                source_bytes=size_bytes if len(pieces) == 1 else billed_bytes(records),
             )
             first_offset = next_offset
         if fetched.unreadable_at is not None:
@@ -180,6 +181,7 @@ def recut(batch: Batch, product: ProductRule) -> Iterator[Batch]:
             next_offset=next_offset,
             billing_first_ms=billing_first_ms,
             watermark_ms=watermark_ms,
+            source_bytes=batch.source_bytes if len(pieces) == 1 else billed_bytes(records),
         )
         first_offset = next_offset
 
@@ -199,6 +201,7 @@ def _empty(tp: TopicPartition, product: ProductRule, chain: Chain) -> Batch:
         next_offset=chain.next_offset,
         billing_first_ms=watermark_ms,
         watermark_ms=watermark_ms,
+        source_bytes=0,
     )
 
 
@@ -212,5 +215,6 @@ def _gap(tp: TopicPartition, product: ProductRule, chain: Chain, gap: Gap) -> Ba
         next_offset=gap.next_offset,
         billing_first_ms=chain.watermark_ms,
         watermark_ms=chain.watermark_ms,
+        source_bytes=0,
         gap_reason=gap.reason,
     )

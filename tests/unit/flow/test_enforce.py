@@ -39,7 +39,7 @@ def _batch(policy: Policy, values: Sequence[bytes | None], headers: Headers | No
     records = Records(range(count), [0] * count, [b"k"] * count, values, [headers] * count)
     product = policy.products["acme/wind"]
     place = TopicPartition("product.acme.wind", 0)
-    return Batch(place, product, "records", records, 0, count, 0, 0)
+    return Batch(place, product, "records", records, 0, count, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
