@@ -31,7 +31,7 @@ class Call:
         click.echo(to_json(value) if self._as_json else words)
 
     def describe(self, value: Any, *, one_each: str | None = None) -> None:
-        """Print one value: as JSON, or one line a field; `one_each`: a field with a line an item."""
+        """Print one value: as JSON, or one line a field, and one line an item of `one_each`."""
         if self._as_json:
             click.echo(to_json(value))
             return

@@ -14,9 +14,13 @@ from broker.client import Client
 from broker.client.properties import (
     LANGUAGES,
     PASSWORD_PLACEHOLDER,
+    TOKEN_PLACEHOLDER,
     Connection,
+    Registry,
     java_settings,
+    registry_settings,
     render,
+    render_registry,
     settings,
 )
 from broker.config import KafkaConfig, api_config, home_from, kafka_config
@@ -57,17 +61,40 @@ def client() -> None:
 @click.option("--for", "language", required=True, type=click.Choice(LANGUAGES))
 @click.option(
     "--use",
-    type=click.Choice(["consumer", "producer"]),
+    type=click.Choice(["consumer", "producer", "registry"]),
     default="consumer",
     show_default=True,
+    help="What the client is; registry: where schemas are.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --use registry: your API token.",
 )
 @_with_options
 @click.option("--json", "as_json", is_flag=True, help="Print the settings as one JSON object.")
-def properties(language: Any, use: Any, group: str | None, *, as_json: bool, **where: Any) -> None:
-    """Print settings to paste, for a consumer or a producer.
+def properties(
+    language: Any,
+    use: Any,
+    token_file: Path | None,
+    group: str | None,
+    *,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Print settings to paste, for a consumer, a producer or the schema registry.
 
-    Exits 0; 2 if a name is wrong. Without --password-file a placeholder stands for the password.
+    Exits 0; 2 if a name is wrong. Where no file is named, a placeholder stands for the secret.
     """
+    if use == "registry":
+        organisation, _ = split_id("--account", where["account"])
+        token = read_secret(token_file, field="--token-file") or TOKEN_PLACEHOLDER
+        url = api_config(home_from(os.environ, where["home"])).url
+        registry = Registry(url=f"{url}/registry", organisation=organisation, token=token)
+        found = registry_settings(registry, language=language)
+        text = render_registry(registry, language=language)
+        click.echo(json.dumps(found, indent=1) + "\n" if as_json else text, nl=False)
+        return
     config, organisation = _config(**where)
     connection = Connection(
         bootstrap=config.bootstrap,

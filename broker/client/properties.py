@@ -13,6 +13,7 @@ Language: TypeAlias = Literal["python", "java", "go", "kcat"]
 Use: TypeAlias = Literal["consumer", "producer"]
 LANGUAGES: tuple[Language, ...] = ("python", "java", "go", "kcat")
 PASSWORD_PLACEHOLDER = "PASSWORD-SHOWN-WHEN-THE-ACCOUNT-WAS-MADE"  # noqa: S105  it is none
+TOKEN_PLACEHOLDER = "YOUR-API-TOKEN"  # noqa: S105  it is none
 WHY_COMMITTED = (
     "Delivered means committed: without isolation.level=read_committed (Java's consumers default",
     "to read_uncommitted) you would also see records of aborted transactions, which are neither",
@@ -86,6 +87,43 @@ def render(connection: Connection, *, language: Language, use: Use) -> str:
         return _comment("//", use, _go_line(use)) + f"settings := kafka.ConfigMap{{\n{inner}}}\n"
     flag = "-C" if use == "consumer" else "-P"
     return _comment("#", use, f"kcat -F kcat.conf {flag} -t TOPIC") + _lines(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """Where the schema registry is. Any name will do beside the token; ours is the organisation."""
+
+    url: str
+    organisation: str
+    token: str = field(repr=False)
+
+
+def registry_settings(registry: Registry, *, language: Language) -> dict[str, str]:
+    """Settings of the registry's client, as the language names them."""
+    who = f"{registry.organisation}:{registry.token}"
+    if language == "java":
+        return {
+            "schema.registry.url": registry.url,
+            "basic.auth.credentials.source": "USER_INFO",
+            "basic.auth.user.info": who,
+        }
+    if language == "kcat":
+        scheme, _, rest = registry.url.partition("://")
+        return {"schema.registry.url": f"{scheme}://{who}@{rest}"}
+    return {"url": registry.url, "basic.auth.user.info": who}
+
+
+def render_registry(registry: Registry, *, language: Language) -> str:
+    """Text to paste."""
+    found = registry_settings(registry, language=language)
+    if language == "python":
+        return f"# SchemaRegistryClient(registry)\nregistry = {json.dumps(found, indent=4)}\n"
+    if language == "go":
+        inner = ", ".join(
+            _quoted(one) for one in (registry.url, registry.organisation, registry.token)
+        )
+        return f"registry := schemaregistry.NewConfigWithBasicAuthentication({inner})\n"
+    return _lines(found)
 
 
 def _of_use(connection: Connection, use: Use) -> dict[str, str]:
