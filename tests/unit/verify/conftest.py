@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import Engine, create_engine, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import StaticPool
@@ -76,11 +76,8 @@ class Exchange:
     ) -> None:
         self.clock = Clock()
         self.log = MemoryLog(now_ms=self.clock.now_ms)
-        self.database = create_engine(
-            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
-        )
-        metadata().create_all(self.database)
-        self._plan()
+        self.database = empty_database()
+        add_plan(self.database, "p", self.clock.now())
         self.seq = 0
         self._producer = self.log.producer(transactional_id=None)
         self.log.create_topic("weir.control")
@@ -114,28 +111,6 @@ class Exchange:
             executor=Inline(),
         )
         self._lane.rebuild()
-
-    def _plan(self) -> None:
-        row = {
-            "plan": "p",
-            "number": 1,
-            "state": "published",
-            "price": {
-                "currency": "EUR",
-                "model": "unit",
-                "metric": "records",
-                "unit_amount": "0.1",
-            },
-            "period": {"calendar": "month", "time_zone": "Europe/Berlin"},
-            "delivery_retention_ms": 1,
-            "approval": "manual",
-            "terms": "",
-            "created_at": self.clock.now(),
-            "created_by": "test",
-            "revision": 1,
-        }
-        with self.database.begin() as connection:
-            connection.execute(insert(PlanVersionRow), [row])
 
     def delivery(self, subscription: str) -> str:
         """Its delivery topic."""
@@ -201,50 +176,11 @@ class Exchange:
 
     def segments(self) -> Iterator[tuple[int, bytes, Segment]]:
         """Partition of weir.usage, bytes and segment, in order."""
-        reader = self.log.reader(committed=True)
-        for partition in range(3):
-            at = TopicPartition("weir.usage", partition)
-            fetched = reader.read(at, 0, records_max=100_000, timeout_s=1)
-            for value in fetched.records.values:
-                yield partition, value or b"", decode_segment(value or b"")
+        return segments_of(self.log)
 
     def book(self) -> None:
         """Write the ledger's rows anew from weir.usage."""
-        with self.database.begin() as connection:
-            for table in ("usage", "segments", "chains"):
-                connection.execute(text(f"DELETE FROM {table}"))
-            chains: dict[tuple[str, int, str], dict[str, Any]] = {}
-            for _, data, segment in self.segments():
-                key = {
-                    "topic_id": segment.topic_id,
-                    "partition": segment.partition,
-                    "flow": segment.flow,
-                }
-                shared = {
-                    name: getattr(segment, name)
-                    for name in ("number", "next_offset", "seq", "watermark_ms", "product")
-                } | {"digest": sha256(data).digest()}
-                chains[tuple(key.values())] = {**key, **shared, "hole": None}  # type: ignore[index]  # three cells
-                moment = {
-                    name: getattr(segment, name)
-                    for name in ("first_offset", "quarter_ms", "billing_first_ms")
-                }
-                row = {**key, **shared, **moment, "canonical": data}
-                connection.execute(insert(AppliedSegment), [row])
-                for delivery in segment.deliveries:
-                    usage = {
-                        **key,
-                        **moment,
-                        "number": segment.number,
-                        "next_offset": segment.next_offset,
-                        "seq": segment.seq,
-                        "subscription": delivery.subscription,
-                        "records": delivery.records,
-                        "billed_bytes": delivery.billed_bytes,
-                    }
-                    connection.execute(insert(Usage), [usage])
-            for chain in chains.values():
-                connection.execute(insert(Chain), [chain])
+        book(self.log, self.database)
 
     def sql(self, statement: str, **values: object) -> None:
         """What an administrator of the database could do."""
@@ -255,6 +191,82 @@ class Exchange:
     def recount(self, product: str | None = None) -> Report:
         """The recount, without waiting for a ledger."""
         return recount_log(self.log, self.database, product=product, timeout_s=1, ledger_wait_s=0.0)
+
+
+def segments_of(log: MemoryLog) -> Iterator[tuple[int, bytes, Segment]]:
+    """Partition of weir.usage, bytes and segment, in order."""
+    reader = log.reader(committed=True)
+    for partition in range(reader.partitions("weir.usage", timeout_s=1)):
+        at = TopicPartition("weir.usage", partition)
+        start = reader.offsets(at, timeout_s=1).start
+        for value in reader.read(at, start, records_max=100_000, timeout_s=1).records.values:
+            yield partition, value or b"", decode_segment(value or b"")
+
+
+def book(log: MemoryLog, database: Engine) -> None:
+    """Write the ledger's rows from weir.usage, as the documents say."""
+    chains: dict[tuple[str, int, str], dict[str, Any]] = {}
+    with database.begin() as connection:
+        for table in ("usage", "segments", "chains"):
+            connection.execute(text(f"DELETE FROM {table}"))
+        for _, data, segment in segments_of(log):
+            place = (segment.topic_id, segment.partition, segment.flow)
+            key = dict(zip(("topic_id", "partition", "flow"), place, strict=True))
+            names = ("number", "next_offset", "seq", "watermark_ms", "product")
+            shared = {name: getattr(segment, name) for name in names}
+            shared["digest"] = sha256(data).digest()
+            names = ("first_offset", "quarter_ms", "billing_first_ms")
+            moment = {name: getattr(segment, name) for name in names}
+            chains[place] = {**key, **shared, "hole": None}
+            row = {**key, **shared, **moment, "canonical": data}
+            connection.execute(insert(AppliedSegment), [row])
+            for delivery in segment.deliveries:
+                usage = {
+                    **key,
+                    **moment,
+                    "number": segment.number,
+                    "next_offset": segment.next_offset,
+                    "seq": segment.seq,
+                    "subscription": delivery.subscription,
+                    "records": delivery.records,
+                    "billed_bytes": delivery.billed_bytes,
+                }
+                connection.execute(insert(Usage), [usage])
+        for chain in chains.values():
+            connection.execute(insert(Chain), [chain])
+
+
+def empty_database() -> Engine:
+    """All tables in SQLite, in memory."""
+    database = create_engine(
+        "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+    metadata().create_all(database)
+    return database
+
+
+def add_plan(database: Engine, plan: str, at: datetime) -> None:
+    """Version 1 of a plan: a tenth of a euro a record, by calendar months."""
+    row = {
+        "plan": plan,
+        "number": 1,
+        "state": "published",
+        "price": {
+            "currency": "EUR",
+            "model": "unit",
+            "metric": "records",
+            "unit_amount": "0.1",
+        },
+        "period": {"calendar": "month", "time_zone": "Europe/Berlin"},
+        "delivery_retention_ms": 1,
+        "approval": "manual",
+        "terms": "",
+        "created_at": at,
+        "created_by": "test",
+        "revision": 1,
+    }
+    with database.begin() as connection:
+        connection.execute(insert(PlanVersionRow), [row])
 
 
 def long(number: int) -> bytes:
