@@ -9,7 +9,7 @@ later, and its billing time has reached the end; so no earlier record can still 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from broker.control import outbox
@@ -121,13 +121,15 @@ def closes(
     return [_close(row) for row in rows]
 
 
-def unsettled(session: Session) -> list[Close]:
-    """Closes that were not billed yet, earliest end first; at most 100."""
+def unsettled(
+    session: Session, *, after: tuple[int, str] | None = None, limit: int = LISTED_MAX
+) -> list[Close]:
+    """Closes that were not billed yet, by end and product: those past `(end_ms, product)`."""
+    asked = select(PeriodCloseRow).where(PeriodCloseRow.settled_at.is_(None))
+    if after is not None:
+        asked = asked.where(tuple_(PeriodCloseRow.end_ms, PeriodCloseRow.product) > after)
     rows = session.scalars(
-        select(PeriodCloseRow)
-        .where(PeriodCloseRow.settled_at.is_(None))
-        .order_by(PeriodCloseRow.end_ms, PeriodCloseRow.product)
-        .limit(LISTED_MAX)
+        asked.order_by(PeriodCloseRow.end_ms, PeriodCloseRow.product).limit(limit)
     )
     return [_close(row) for row in rows]
 

@@ -10,7 +10,8 @@ from fractions import Fraction
 from typing import Final
 
 from broker.billing.amounts import amount, billed_quantity
-from broker.billing.component import Component, Flat, Percentage, Volume
+from broker.billing.charge import Flat, Percentage, Volume
+from broker.billing.component import Component
 from broker.billing.context import BilledUsage, Context
 from broker.billing.price import Price
 from broker.billing.rounding import round_to

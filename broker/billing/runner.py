@@ -1,12 +1,12 @@
 """Runner: bills every close as soon as it is proven. `weir serve` calls it in turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
-from broker.billing.close import proof, unsettled
+from broker.billing.close import Close, proof, unsettled
 from broker.billing.invoice import Invoice
 from broker.billing.settle import settle
 from broker.errors import WeirError
@@ -26,9 +26,7 @@ def settle_proven(
         The invoices made.
     """
     made: list[Invoice] = []
-    with sessions() as session:
-        waiting = unsettled(session)
-    for close in waiting:
+    for close in _waiting(sessions):
         try:
             with sessions.begin() as session:
                 if proof(session, close.product, close.end_ms).complete:
@@ -36,3 +34,15 @@ def settle_proven(
         except WeirError as error:
             _log.error("close not billed", product=close.product, rule=str(error))
     return made
+
+
+def _waiting(sessions: sessionmaker[Session]) -> Iterator[Close]:
+    """Every close that was not billed yet, so that one never proven holds up no other."""
+    after = None
+    while True:
+        with sessions() as session:
+            page = unsettled(session, after=after)
+        if not page:
+            return
+        yield from page
+        after = (page[-1].end_ms, page[-1].product)

@@ -96,14 +96,17 @@ def test_only_what_is_published_is_closed(exchange: Any) -> None:
         proof(session, PRODUCT, ms(END))
 
 
-def test_closes_are_listed_latest_first(exchange: Any) -> None:
-    """Closes come latest end first, and page on."""
+def test_closes_are_listed(exchange: Any) -> None:
+    """Closes come latest end first, those not billed earliest first; both page on."""
     ends = [
         (datetime.fromisoformat(END) + timedelta(hours=hours)).isoformat() for hours in range(3)
     ]
     for end in ends:
         exchange.request(end)
     with exchange.sessions() as session:
+        waiting = unsettled(session, limit=2)
+        waiting += unsettled(session, after=(waiting[-1].end_ms, PRODUCT))
+        assert [one.end_ms for one in waiting] == [ms(end) for end in ends]
         first = closes(session, PRODUCT, limit=2)
         rest = closes(session, PRODUCT, before_ms=first[-1].end_ms)
     assert [one.end_ms for one in [*first, *rest]] == [ms(end) for end in reversed(ends)]
