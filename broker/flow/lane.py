@@ -66,7 +66,7 @@ class Lane:
         self._committed = log.reader(committed=True)
         self._uncommitted = log.reader(committed=False)
         self._tail = PolicyTail(self._committed)
-        self._held = Held()
+        self._held = Held(settings.hold_s)
         self._failures = 0
         self._clients: Clients | None = None
         self._topics: list[str] = []
@@ -240,7 +240,7 @@ class Lane:
         self.open()
 
     def observe(self) -> None:
-        """Lag of each routable partition, into the metrics.
+        """Lag of each routable partition into the metrics; recreated topics are stopped.
 
         Raises:
             LogTimeoutError: a partition lags and has not moved for `stall_max_s`.
@@ -248,7 +248,14 @@ class Lane:
         clients, now_s = self._opened(), self._clock.monotonic()
         metrics.POLICY_AGE_SECONDS.set(self._tail.age_s(now_s))
         products = products_by_topic(self._tail.policy)
+        ids = self._uncommitted.topic_ids(
+            sorted({tp.topic for tp in clients.partitions.routable()}),
+            timeout_s=self._settings.request_timeout_s,
+        )
         for tp in clients.partitions.routable():
+            if ids.get(tp.topic) != products[tp.topic].topic_id:
+                self._stop_recreated(clients, tp, ids.get(tp.topic))
+                continue
             chain = clients.partitions.chains[tp]
             log = clients.consumer.offsets(tp, timeout_s=self._settings.request_timeout_s)
             # Transaction markers after the last record are no lag: the end was seen there.
@@ -310,9 +317,12 @@ class Lane:
 
     def _retry_held(self) -> None:
         """A producer that has met a missing topic never sees it again: a new one does."""
-        due = self._held.due(self._clock.monotonic())
-        if due:
-            self._held.release(due)
+
+        def exists(topic: str) -> bool:
+            timeout_s = self._settings.request_timeout_s
+            return self._committed.partitions(topic, timeout_s=timeout_s) > 0
+
+        if self._held.retry(exists, now_s=self._clock.monotonic()):
             self.rebuild()
             self._subscribe(self._opened())
 
@@ -321,15 +331,18 @@ class Lane:
         for batch in batches.batches:
             actual = ids.get(batch.partition.topic)
             if actual != batch.product.topic_id:
-                why = f"its id is {actual}, the policy says {batch.product.topic_id}"
-                clients.partitions.stop(batch.partition, "topic-recreated", why)
-                raise PoisonedBatchError(f"topic {batch.partition.topic}: {why}")
+                self._stop_recreated(clients, batch.partition, actual)
+                raise PoisonedBatchError(f"topic {batch.partition.topic}: was recreated")
+
+    def _stop_recreated(self, clients: Clients, tp: TopicPartition, actual: str | None) -> None:
+        why = f"the policy names another topic than the one that is there, {actual}"
+        clients.partitions.stop(tp, "topic-recreated", why)
 
     def _hold_back(self, clients: Clients, error: WeirError, batches: BatchSet) -> None:
         """Find the delivery topic that is to blame; the error often names none."""
-        until_s = self._clock.monotonic() + self._settings.hold_s
+        now_s = self._clock.monotonic()
         if isinstance(error, DeliveryUnwritableError):
-            self._held.hold(error.subscription, str(error), until_s=until_s)
+            self._held.hold(error.subscription, error.topic, str(error), now_s=now_s)
             return
         if isinstance(error, PoisonedBatchError):
             return
@@ -342,7 +355,7 @@ class Lane:
             sorted(rules), timeout_s=self._settings.request_timeout_s
         )
         for topic in unwritable:
-            self._held.hold(rules[topic], f"topic {topic}: {error}", until_s=until_s)
+            self._held.hold(rules[topic], topic, f"topic {topic}: {error}", now_s=now_s)
 
     def _abort(self, clients: Clients) -> None:
         # Flush first: abort without it turns fatal after a few turns (KIP-890).

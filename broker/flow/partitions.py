@@ -109,6 +109,8 @@ class Partitions:
                 )
             except LogTimeoutError:
                 if self._monotonic() >= deadline:
+                    why = "the committed offsets do not become readable; see docs/operator.md"
+                    raise_alarm("hanging-transaction", partitions[0].topic, why)
                     raise
 
     def _start(
