@@ -4,7 +4,7 @@ import click
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.period import at_text
-from broker.client.values import Invoice
+from broker.client.values_billing import Invoice
 
 _COLUMNS = ("number", "id", "subscription", "plan", "plan_version", "records", "total", "currency")
 

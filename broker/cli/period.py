@@ -8,7 +8,7 @@ from rich.console import Console
 
 from broker.cli.calls import Call, calls_api
 from broker.client import Client
-from broker.client.values import Close, Proof
+from broker.client.values_billing import Close, Proof
 from broker.errors import InvalidFieldError, NotFoundError
 
 _POLL_S = 0.25

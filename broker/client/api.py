@@ -13,9 +13,10 @@ from broker.client.invoices import Invoices
 from broker.client.organisations import Accounts, Organisations, Tokens
 from broker.client.plans import Plans
 from broker.client.products import Catalogue, Products
+from broker.client.reading import value_of
 from broker.client.subscriptions import Subscriptions
 from broker.client.transport import Transport
-from broker.client.values import Me, value_of
+from broker.client.values import Me
 
 
 class Client:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from broker.client.reading import value_of
 from broker.client.transport import Transport
-from broker.client.values import Invoice, Payout, value_of
+from broker.client.values_billing import Invoice, Payout
 
 _PATH = "/v1/invoices"
 

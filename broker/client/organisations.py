@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from broker.client.reading import value_of
 from broker.client.transport import Transport
-from broker.client.values import Account, Organisation, Token, value_of
+from broker.client.values import Account, Organisation, Token
 
 Role: TypeAlias = Literal["producer", "consumer", "both"]
 _PATH = "/v1/organisations"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from broker.client.reading import value_of
 from broker.client.transport import Transport
-from broker.client.values import Plan, PlanVersion, value_of
+from broker.client.values import Plan, PlanVersion
 
 _PATH = "/v1/plans"
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from broker.client.reading import value_of
 from broker.client.transport import Transport
-from broker.client.values import Close, Offer, Product, ProductCheck, Proof, value_of
+from broker.client.values import Offer, Product, ProductCheck
+from broker.client.values_billing import Close, Proof
 
 _PATH = "/v1/products"
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from broker.client.reading import value_of
 from broker.client.transport import Transport
-from broker.client.values import Cutover, Subscription, Transition, value_of
+from broker.client.values import Cutover, Subscription, Transition
 
 Act: TypeAlias = Literal["approve", "reject", "suspend", "resume", "revoke", "expire"]
 _PATH = "/v1/subscriptions"

@@ -1,11 +1,8 @@
-"""What the API shows, as frozen values. Fields that a newer API adds are passed over."""
+"""What the API shows of organisations, products, plans and subscriptions, as frozen values."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
-
-Value = TypeVar("Value")
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,118 +208,9 @@ class ProductCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of an invoice; decimals as text."""
-
-    description: str
-    quantity: str
-    amount: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoice:
-    """What a buyer owes a seller for one period; amounts are decimals in the major unit."""
-
-    id: str
-    number: str | None
-    state: str
-    seller: str
-    buyer: str
-    product: str
-    subscription: str
-    plan: str
-    plan_version: int
-    period_first_ms: int
-    period_end_ms: int
-    through_ms: int
-    final: bool
-    records: int
-    billed_bytes: int
-    currency: str
-    lines: tuple[Line, ...]
-    net: str
-    tax: str
-    total: str
-    created_at: datetime
-    finalised_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payout:
-    """What a seller is owed in one currency."""
-
-    seller: str
-    currency: str
-    amount: str
-    invoices: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Close:
-    """A product's billing time, closed up to `end_ms`."""
-
-    product: str
-    end_ms: int
-    seq: int
-    finalise: bool
-    requested_at: datetime
-    settled_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """A partition that has not proven the end yet, and why."""
-
-    partition: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """A close and what it still waits for."""
-
-    close: Close
-    complete: bool
-    missing: tuple[Missing, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Me:
     """Whose token this is; `organisation` is None for the operator."""
 
     name: str
     role: str
     organisation: str | None
-
-
-def value_of(cls: type[Value], body: dict[str, Any]) -> Value:
-    """The value in a JSON object.
-
-    >>> value_of(Me, {"name": "operator", "role": "operator", "organisation": None, "new": 1})
-    Me(name='operator', role='operator', organisation=None)
-    """
-    hints: dict[str, Any] = _hints(cls)  # type: ignore[arg-type]
-    names = [one.name for one in fields(cls)]  # type: ignore[arg-type]
-    return cls(**{name: _read(hints[name], body[name]) for name in names if name in body})
-
-
-@cache
-def _hints(cls: Any) -> dict[str, Any]:
-    return get_type_hints(cls)
-
-
-def _read(hint: Any, value: Any) -> Any:
-    """JSON has neither times nor tuples nor numbers as keys."""
-    options = get_args(hint) or (hint,)
-    if value is None:
-        return None
-    if datetime in options:
-        return datetime.fromisoformat(value)
-    if isinstance(value, list) and options[-1] is Ellipsis:
-        return tuple(_read(options[0], one) for one in value)
-    if isinstance(value, dict) and options[0] is int:
-        return {int(key): one for key, one in value.items()}
-    if isinstance(value, dict):
-        known = [one for one in options if hasattr(one, "__dataclass_fields__")]
-        return value_of(known[0], value) if known else value
-    return value

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
-from broker.client.values import Account, Cutover, Offer, Proof, Token, value_of
+from broker.client.reading import value_of
+from broker.client.values import Account, Cutover, Offer, Token
+from broker.client.values_billing import Proof
 
 VERSION = {
     "plan": "acme/basic",
