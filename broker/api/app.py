@@ -1,6 +1,5 @@
 """The composition root: services in, an ASGI app out."""
 
-import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,8 +22,8 @@ from broker.api import (
 )
 from broker.api.limits import BodyLimit
 from broker.api.measure import Measure
+from broker.api.price_schema import price_schemas
 from broker.api.services import Services
-from broker.resources import resource
 
 ROUTERS = (
     organisations.router,
@@ -74,18 +73,21 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         schemas = document["components"]["schemas"]
-        schemas |= {"Problem": problems.SCHEMA, **_price_schemas()}
+        schemas |= {"Problem": problems.SCHEMA, **price_schemas()}
         for name in _WITH_PRICE:
             schemas[name]["properties"]["price"] = {"$ref": "#/components/schemas/Price"}
+        _without_null_parameters(document)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _price_schemas() -> dict[str, Any]:
-    """`schemas/price.schema.json` as components: `Price`, and its definitions as `Price_<name>`."""
-    text = resource("schemas", "price.schema.json").read_text()
-    schema = json.loads(text.replace("#/$defs/", "#/components/schemas/Price_"))
-    definitions = schema.pop("$defs")
-    schema.pop("$schema")
-    schema.pop("$id")
-    return {"Price": schema, **{f"Price_{name}": one for name, one in definitions.items()}}
+def _without_null_parameters(document: dict[str, Any]) -> None:
+    """A header or query parameter is left out, never null: say so."""
+    operations = (one for path in document["paths"].values() for one in path.values())
+    for parameter in (one for operation in operations for one in operation.get("parameters", ())):
+        schema = parameter["schema"]
+        kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            schema.update(kinds[0])
+        elif kinds:
+            schema["anyOf"] = kinds

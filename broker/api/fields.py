@@ -10,12 +10,6 @@ from broker.domain.names import SLUG_LENGTH_MAX, check_slug, split_id
 from broker.errors import InvalidFieldError
 
 _SLUG = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-_NOT_RESERVED = r"(?!weir(-|/|$))"
-SLUG_SCHEMA_PATTERN = rf"^(?=.{{1,{SLUG_LENGTH_MAX}}}$){_NOT_RESERVED}{_SLUG}$"
-ID_SCHEMA_PATTERN = (
-    rf"^(?=[^/]{{1,{SLUG_LENGTH_MAX}}}/[^/]{{1,{SLUG_LENGTH_MAX}}}$)"
-    rf"{_NOT_RESERVED}{_SLUG}/{_NOT_RESERVED}{_SLUG}$"
-)
 # Neither control characters (NUL cannot be stored) nor lone surrogates (no UTF-8).
 _LINE = r"^[^\x00-\x1F\x7F]*$"
 _TEXT = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$"
@@ -54,9 +48,9 @@ Slug = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": SLUG_SCHEMA_PATTERN,
-            "minLength": 1,
+            "pattern": f"^{_SLUG}$",
             "maxLength": SLUG_LENGTH_MAX,
+            "description": "Lower-case words joined by hyphens; `weir` and `weir-…` are reserved.",
         }
     ),
 ]
@@ -66,10 +60,9 @@ ObjectId = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": ID_SCHEMA_PATTERN,
-            "minLength": 3,
+            "pattern": f"^{_SLUG}/{_SLUG}$",
             "maxLength": 2 * SLUG_LENGTH_MAX + 1,
-            "description": "`organisation/name`, each a slug.",
+            "description": "`organisation/name`, each a slug of at most 40 characters.",
             "examples": ["acme/wind"],
         }
     ),
