@@ -1,10 +1,13 @@
 """An exchange with its tables filled by hand: what control plane and ledger would have written."""
 
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -14,6 +17,7 @@ from broker.billing.settle import settle
 from broker.control import outbox
 from broker.domain.events import SubscriptionRevoked
 from broker.domain.segment import quarter_of
+from broker.local.postgres import EmbeddedPostgres
 from broker.store.base import engine
 from broker.store.control import (
     OrganisationRow,
@@ -39,7 +43,6 @@ class Exchange:
     """Two partitions of one product; `deliver` is router and ledger in one."""
 
     def __init__(self, database_url: str) -> None:
-        migrate(database_url)
         self.engine = engine(database_url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.epoch = datetime(2026, 1, 1, tzinfo=UTC)
@@ -221,9 +224,29 @@ class Exchange:
             return settle(session, PRODUCT, ms(end), now=now)
 
 
+@pytest.fixture(scope="session")
+def template(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A database with every table, which the tests' own are copied from."""
+    name = f"template_{secrets.token_hex(6)}"
+    admin = postgres.database_url.replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as session:
+        session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate(f"{postgres.database_url.removesuffix('/weir')}/{name}")
+    yield name
+    with psycopg.connect(admin, autocommit=True) as session:
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture
-def exchange(database_url: str) -> Iterator[Exchange]:
-    """A migrated database with a seller `windco`, its product and plan, and a buyer `grid`."""
-    made = Exchange(database_url)
+def exchange(postgres: EmbeddedPostgres, template: str) -> Iterator[Exchange]:
+    """A database of its own with a seller `windco`, its product and plan, and a buyer `grid`."""
+    name = f"test_{secrets.token_hex(6)}"
+    admin = postgres.database_url.replace("+psycopg", "")
+    copied = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    with psycopg.connect(admin, autocommit=True) as session:
+        session.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**copied))
+    made = Exchange(f"{postgres.database_url.removesuffix('/weir')}/{name}")
     yield made
     made.engine.dispose()
+    with psycopg.connect(admin, autocommit=True) as session:
+        session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
