@@ -33,7 +33,7 @@ _ASK_S = 5.0
 _READY_S = 60.0
 # A killed router's transaction may hold its partitions for 15 s, its membership for 6 s more; a
 # restarted broker takes up to 14 s.
-PROGRESS_S = 120.0
+PROGRESS_S = 180.0
 
 
 class Stage:
@@ -133,7 +133,7 @@ class Stage:
         return {name: found.get(name, 0) for name in SUBSCRIPTIONS}
 
     def until(self, met: Callable[[], bool], otherwise: str) -> None:
-        """Wait for a condition, two minutes at most.
+        """Wait for a condition, three minutes at most.
 
         Raises:
             UnavailableError: `otherwise` happened.
