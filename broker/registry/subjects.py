@@ -52,11 +52,10 @@ def register(
         ConflictError: the subject has 1,000 versions.
     """
     row = locked(session, subject, by=by, now=now)
-    live = _live(session, subject, by=by)
-    for version in live:
-        if version.text == brought.text:
-            return version
-    check_compatible(session, row, brought, live)
+    known = versions.find(session, subject, brought, by=by)
+    if known is not None:
+        return known
+    _check_compatible(session, row, brought, by=by)
 
     last = session.scalar(select(func.max(VersionRow.number)).where(VersionRow.subject == subject))
     number = (last or 0) + 1
@@ -84,29 +83,10 @@ def register(
     )
 
 
-def check_compatible(
-    session: Session, subject: SubjectRow, brought: Candidate, live: tuple[Version, ...]
-) -> None:
-    """Pass a schema that the subject's level allows.
-
-    Raises:
-        IncompatibleSchemaError: names level, version and places.
-    """
-    level = levels.effective(session, subject.organisation, subject.name)
-    found = violations(level, brought, live)
-    if found:
-        text = "; ".join(found)[:_MESSAGES_MAX_CHARACTERS]
-        raise IncompatibleSchemaError(
-            f"subject {subject.name}: the schema is incompatible with an earlier schema by level "
-            f"{level}: {text}"
-        )
-
-
-def violations(level: modes.Mode, brought: Candidate, live: tuple[Version, ...]) -> tuple[str, ...]:
+def violations(
+    level: modes.Mode, brought: Candidate, compared: tuple[Version, ...]
+) -> tuple[str, ...]:
     """What breaks a level, one sentence each."""
-    if level is modes.Mode.NONE:
-        return ()
-    compared = live if level.transitive else live[-1:]
     return modes.violations(
         level, brought.type, [modes.Version(v.number, _read(v.text)) for v in compared]
     )
@@ -195,11 +175,20 @@ def locked(session: Session, subject: str, *, by: Actor, now: datetime) -> Subje
     return session.get_one(SubjectRow, subject, with_for_update=True)
 
 
-def _live(session: Session, subject: str, *, by: Actor) -> tuple[Version, ...]:
-    try:
-        return versions.all_of(session, subject, by=by)
-    except SubjectNotFoundError:
-        return ()
+def _check_compatible(
+    session: Session, subject: SubjectRow, brought: Candidate, *, by: Actor
+) -> None:
+    level = levels.effective(session, subject.organisation, subject.name)
+    if level is modes.Mode.NONE:
+        return
+    compared = versions.compared(session, subject.name, by=by, every=level.transitive)
+    found = violations(level, brought, compared)
+    if found:
+        text = "; ".join(found)[:_MESSAGES_MAX_CHARACTERS]
+        raise IncompatibleSchemaError(
+            f"subject {subject.name}: the schema is incompatible with an earlier schema by level "
+            f"{level}: {text}"
+        )
 
 
 def _rows(session: Session, subject: str, *, by: Actor) -> list[VersionRow]:

@@ -60,21 +60,25 @@ def all_of(
     Raises:
         SubjectNotFoundError: there is none that the caller may see.
     """
-    found = _found(session, _of(subject, by=by, deleted=deleted), subject)
+    found = _found(session, _of(subject, by=by, deleted=deleted))
     if not found:
         raise SubjectNotFoundError(subject[:200])
     return found
 
 
-def deleted_of(session: Session, subject: str, *, by: Actor) -> tuple[Version, ...]:
-    """The subject's deleted versions alone.
+def numbers_of(
+    session: Session, subject: str, *, by: Actor, deleted: bool = False, only: bool = False
+) -> list[int]:
+    """Numbers of the subject's versions; with `only`, of the deleted ones alone.
 
     Raises:
-        SubjectNotFoundError: there is no such subject that the caller may see.
+        SubjectNotFoundError: there is none that the caller may see.
     """
-    live = {v.number for v in _found(session, _of(subject, by=by, deleted=False), subject)}
-    known = all_of(session, subject, by=by, deleted=True)
-    return tuple(version for version in known if version.number not in live)
+    query = _of(subject, by=by, deleted=deleted or only)
+    rows = session.execute(query.with_only_columns(VersionRow.number, VersionRow.deleted_at)).all()
+    if not rows:
+        raise SubjectNotFoundError(subject[:200])
+    return [number for number, deleted_at in rows if deleted_at is not None or not only]
 
 
 def get(
@@ -86,26 +90,47 @@ def get(
         SubjectNotFoundError: there is no such subject that the caller may see.
         VersionNotFoundError: the subject has no such version.
     """
-    found = all_of(session, subject, by=by, deleted=deleted)
-    wanted = found[-1:] if number == "latest" else [v for v in found if v.number == number]
-    if not wanted:
+    query = _of(subject, by=by, deleted=deleted)
+    if number != "latest":
+        query = query.where(VersionRow.number == number)
+    found = _newest(session, query)
+    if found is None:
+        numbers_of(session, subject, by=by, deleted=deleted)
         raise VersionNotFoundError(subject, number)
-    return wanted[0]
+    return found
+
+
+def find(
+    session: Session, subject: str, brought: Candidate, *, by: Actor, deleted: bool = False
+) -> Version | None:
+    """The newest version of the subject that has this schema, if any has."""
+    query = _of(subject, by=by, deleted=deleted).where(SchemaRow.sha256 == brought.sha256)
+    return _newest(session, query)
 
 
 def lookup(
     session: Session, subject: str, brought: Candidate, *, by: Actor, deleted: bool = False
 ) -> Version:
-    """The newest version of the subject that has this schema.
+    """The same, for whom it must be there.
 
     Raises:
         SubjectNotFoundError: there is no such subject that the caller may see.
         SchemaNotFoundError: the subject does not have it.
     """
-    for version in reversed(all_of(session, subject, by=by, deleted=deleted)):
-        if version.text == brought.text:
-            return version
-    raise SchemaNotFoundError(f"of subject {subject}")
+    found = find(session, subject, brought, by=by, deleted=deleted)
+    if found is None:
+        numbers_of(session, subject, by=by, deleted=deleted)
+        raise SchemaNotFoundError(f"of subject {subject}")
+    return found
+
+
+def compared(session: Session, subject: str, *, by: Actor, every: bool) -> tuple[Version, ...]:
+    """What a new schema is compared with: every live version, oldest first, or the last alone."""
+    query = _of(subject, by=by, deleted=False)
+    if every:
+        return _found(session, query)
+    last = _newest(session, query)
+    return () if last is None else (last,)
 
 
 def subjects(
@@ -146,17 +171,20 @@ def _of(subject: str, *, by: Actor, deleted: bool) -> Select[VersionRow, SchemaR
     query = (
         select(VersionRow, SchemaRow)
         .join(SchemaRow, SchemaRow.id == VersionRow.schema_id)
-        .where(VersionRow.subject == subject, VersionRow.purged_at.is_(None), readable(by))
+        # PostgreSQL takes no NUL in a text; what is no subject's name has no version.
+        .where(VersionRow.subject == (subject if owner_of(subject) else ""))
+        .where(VersionRow.purged_at.is_(None), readable(by))
         .order_by(VersionRow.number)
     )
     return query if deleted else query.where(VersionRow.deleted_at.is_(None))
 
 
-def _found(
-    session: Session, query: Select[VersionRow, SchemaRow], subject: str
-) -> tuple[Version, ...]:
-    if owner_of(subject) is None:
-        return ()
+def _newest(session: Session, query: Select[VersionRow, SchemaRow]) -> Version | None:
+    backwards = query.order_by(None).order_by(VersionRow.number.desc()).limit(1)
+    return next(iter(_found(session, backwards)), None)
+
+
+def _found(session: Session, query: Select[VersionRow, SchemaRow]) -> tuple[Version, ...]:
     return tuple(
         Version(
             subject=row.subject,

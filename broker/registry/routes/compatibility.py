@@ -3,7 +3,9 @@
 from typing import Any
 
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
+from broker.avro.modes import Mode
 from broker.registry import levels, subjects, versions
 from broker.registry.answers import RegistryResponse, declared
 from broker.registry.bodies import SchemaIn
@@ -26,8 +28,10 @@ def with_all(
     verbose: bool = False,
 ) -> dict[str, Any]:
     """By the subject's level: with its last version, or with all if the level is transitive."""
-    live = versions.all_of(session, subject, by=by)
-    return _judged(subject, body, session, live, normalize=normalize, verbose=verbose)
+    every = _level(session, subject).transitive
+    versions.numbers_of(session, subject, by=by)
+    compared = versions.compared(session, subject, by=by, every=every)
+    return _judged(subject, body, session, compared, normalize=normalize, verbose=verbose)
 
 
 @router.post("/compatibility/subjects/{subject}/versions/{version}", responses=declared(404))
@@ -56,12 +60,15 @@ def _judged(
     verbose: bool,
 ) -> dict[str, Any]:
     brought = body.candidate(normalize=normalize)
-    owner = owner_of(subject)
-    if owner is None:
-        raise SubjectNotFoundError(subject)
-    level = levels.effective(session, owner, subject)
-    found = subjects.violations(level, brought, compared)
+    found = subjects.violations(_level(session, subject), brought, compared)
     answer: dict[str, Any] = {"is_compatible": not found}
     if verbose:
         answer["messages"] = list(found)
     return answer
+
+
+def _level(session: Session, subject: str) -> Mode:
+    owner = owner_of(subject)
+    if owner is None:
+        raise SubjectNotFoundError(subject[:200])
+    return levels.effective(session, owner, subject)

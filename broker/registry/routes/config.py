@@ -102,7 +102,7 @@ def _visible(session: Session, subject: str, by: Actor) -> str:
     if owner is None:
         raise SubjectNotFoundError(subject[:200])
     if not by.owns(owner):
-        versions.all_of(session, subject, by=by, deleted=True)
+        versions.numbers_of(session, subject, by=by, deleted=True)
     return owner
 
 

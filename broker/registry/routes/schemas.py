@@ -19,6 +19,7 @@ router = APIRouter(default_response_class=RegistryResponse, tags=["schemas"])
 
 # Without references, a resolved schema is the schema.
 _FORMATS = ("", "resolved")
+_LISTED_MAX = 1_000  # each may hold 64 KiB of text
 
 Format = Annotated[str, Query(alias="format", max_length=40)]
 Subject = Annotated[str | None, Query(alias="subject")]
@@ -40,14 +41,14 @@ def list_schemas(
     deleted: bool = False,
     latest: Annotated[bool, Query(alias="latestOnly")] = False,
 ) -> list[dict[str, Any]]:
-    """Every version of every subject that the caller may see."""
+    """Versions of the subjects that the caller may see, the first thousand."""
     found: list[dict[str, Any]] = []
     for subject in versions.subjects(session, by=by, prefix=prefix, deleted=deleted):
         known = versions.all_of(session, subject, by=by, deleted=deleted)
         found += [shown(version) for version in (known[-1:] if latest else known)]
-        if len(found) > schemas.LIST_MAX:
+        if len(found) >= _LISTED_MAX:
             break
-    return page.of(found)
+    return page.of(found[:_LISTED_MAX])
 
 
 @router.get("/schemas/ids/{schema_id}", responses=declared(404))

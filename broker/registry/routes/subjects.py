@@ -69,11 +69,8 @@ def list_versions(
     deleted_only_python: Annotated[bool, Query(alias="deleted_only")] = False,
 ) -> list[int]:
     """Numbers of its versions."""
-    if deleted_only or deleted_only_python:
-        found = versions.deleted_of(session, subject, by=by)
-    else:
-        found = versions.all_of(session, subject, by=by, deleted=deleted)
-    return page.of([version.number for version in found])
+    only = deleted_only or deleted_only_python
+    return page.of(versions.numbers_of(session, subject, by=by, deleted=deleted, only=only))
 
 
 @router.post("/subjects/{subject}/versions", responses=declared(403, 404, 409))
