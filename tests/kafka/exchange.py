@@ -106,7 +106,7 @@ class Exchange:
         """Whether the ledger's chains reach these source offsets, by partition."""
         query = select(Chain.partition, Chain.next_offset).where(Chain.product == product)
         with self.database.connect() as connection:
-            found: dict[int, int] = {p: o for p, o in connection.execute(query)}
+            found = {row.partition: row.next_offset for row in connection.execute(query)}
         return all(found.get(partition, 0) >= end for partition, end in ends.items())
 
 
