@@ -3,7 +3,9 @@
 log ──fetch──▶ buffer ──until(offset), take(count)──▶ the recount
 """
 
+import time
 from bisect import bisect_left
+from collections.abc import Callable
 
 from broker.errors import LogTimeoutError
 from broker.log.ports import EMPTY, Reader, Records, TopicPartition
@@ -11,6 +13,8 @@ from broker.log.ports import EMPTY, Reader, Records, TopicPartition
 _FIRST_FETCH_RECORDS = 2_000
 _FETCH_RECORDS_MAX = 50_000
 _SAMPLE_RECORDS = 100
+# A transaction takes milliseconds to show everywhere; one that hangs is not waited for.
+_SETTLE_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Cursor:
@@ -19,15 +23,23 @@ class Cursor:
     Args:
         reader: reads committed records.
         partition: which.
+        open_end: the partition's end with open transactions.
         fetch_bytes: about how much to hold at a time.
         timeout_s: bounds each call to the log.
     """
 
     def __init__(
-        self, reader: Reader, partition: TopicPartition, *, fetch_bytes: int, timeout_s: float
+        self,
+        reader: Reader,
+        partition: TopicPartition,
+        *,
+        open_end: Callable[[], int],
+        fetch_bytes: int,
+        timeout_s: float,
     ) -> None:
         self.partition = partition
         self._reader = reader
+        self._open_end = open_end
         self._fetch_bytes = fetch_bytes
         self._timeout_s = timeout_s
         offsets = reader.offsets(partition, timeout_s=timeout_s)
@@ -42,6 +54,19 @@ class Cursor:
     def refresh(self) -> None:
         """Take the partition's end anew."""
         self.end = self._reader.offsets(self.partition, timeout_s=self._timeout_s).last_stable
+
+    def settle(self) -> None:
+        """Take the end anew once the transactions that are open now have ended; bounded.
+
+        A commit becomes visible partition by partition: a segment may be there some milliseconds
+        before the records that it accounts for.
+        """
+        open_end = self._open_end()
+        for wait_s in (0.0, *_SETTLE_S):
+            time.sleep(wait_s)
+            self.refresh()
+            if self.end >= open_end:
+                return
 
     def until(self, next_offset: int) -> Records:
         """The records before `next_offset`; the cursor goes past them.

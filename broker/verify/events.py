@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from broker.errors import InvalidFieldError
 from broker.store.control import ControlEventRow
@@ -12,39 +12,74 @@ from broker.verify.cursor import Cursor
 from broker.verify.decode import control_line
 from broker.verify.findings import Findings
 from broker.verify.report import Difference
+from broker.verify.rules import Rules
 
 CONTROL_TOPIC = "weir.control"
 _RUN_RECORDS = 5_000
 _PAGE_ROWS = 1_000
 
 
-def history(cursor: Cursor | None, engine: Engine, findings: Findings) -> History:
-    """Fold the control log up to its end; what is wrong with it goes into `findings`."""
-    folded = History()
-    if cursor is None:
-        findings.differ(Difference(store="control", what=f"topic {CONTROL_TOPIC} does not exist"))
-        return folded
-    digests: list[bytes] = []
-    while len(run := cursor.peek(_RUN_RECORDS)):
-        for offset, value in zip(run.offsets, run.values, strict=True):
-            fault = _add(folded, digests, value)
-            if fault is not None:
-                findings.differ(
-                    Difference(
-                        store="control",
-                        what=fault,
-                        partition=0,
-                        first_offset=offset,
-                        next_offset=offset + 1,
-                        topic=CONTROL_TOPIC,
-                    )
-                )
-        cursor.skip(len(run))
-    for seq, fault in folded.faults:
-        findings.differ(Difference(store="control", what=f"seq {seq}: {fault}"))
-    for fault in _stored_faults(engine, digests):
-        findings.differ(Difference(store="control", what=fault))
-    return folded
+class ControlLog:
+    """The control log as far as it has been read, and its fold.
+
+    Read on when a segment names a later seq: on a working exchange the log grows meanwhile.
+    """
+
+    def __init__(self, cursor: Cursor | None, findings: Findings) -> None:
+        self.history = History()
+        self._cursor = cursor
+        self._findings = findings
+        self._digests: list[bytes] = []
+        if cursor is None:
+            self._differ(f"topic {CONTROL_TOPIC} does not exist")
+
+    def advance(self) -> None:
+        """Fold what there is by now; what is wrong with it goes into the findings."""
+        if self._cursor is None:
+            return
+        self._cursor.refresh()
+        while len(run := self._cursor.peek(_RUN_RECORDS)):
+            for offset, value in zip(run.offsets, run.values, strict=True):
+                fault = _add(self.history, self._digests, value)
+                if fault is not None:
+                    self._differ(fault, offset)
+            self._cursor.skip(len(run))
+        for seq, fault in self.history.faults:
+            self._differ(f"seq {seq}: {fault}")
+        self.history.faults.clear()
+
+    def rules(self, product: str, seq: int) -> Rules | None:
+        """What a product's records are judged by at `seq`; None where there is no such seq."""
+        if seq > self.history.last_seq:
+            self.advance()
+        if seq > self.history.last_seq:
+            return None
+        return self.history.rules(product, seq)
+
+    def compare(self, engine: Engine) -> None:
+        """Hold what there is against PostgreSQL.
+
+        What PostgreSQL has published is read first: by then the log must hold it.
+        """
+        last_seq = _last_published(engine)
+        self.advance()
+        for fault in _stored_faults(engine, self._digests, last_seq):
+            self._differ(fault)
+
+    def _differ(self, what: str, offset: int | None = None) -> None:
+        if offset is None:
+            self._findings.differ(Difference(store="control", what=what))
+            return
+        self._findings.differ(
+            Difference(
+                store="control",
+                what=what,
+                partition=0,
+                first_offset=offset,
+                next_offset=offset + 1,
+                topic=CONTROL_TOPIC,
+            )
+        )
 
 
 def _add(folded: History, digests: list[bytes], value: bytes | None) -> str | None:
@@ -67,7 +102,7 @@ def _add(folded: History, digests: list[bytes], value: bytes | None) -> str | No
     return None
 
 
-def _stored_faults(engine: Engine, digests: list[bytes]) -> Iterator[str]:
+def _stored_faults(engine: Engine, digests: list[bytes], last_seq: int) -> Iterator[str]:
     expected = 1
     for seq, kind, canonical, published in _rows(engine):
         yield from (
@@ -78,12 +113,18 @@ def _stored_faults(engine: Engine, digests: list[bytes]) -> Iterator[str]:
         if seq <= len(digests):
             if digests[seq - 1] != hashlib.sha256(canonical).digest():
                 yield f"seq {seq} ({kind}): PostgreSQL's bytes differ from those in weir.control"
-        elif published:
+        elif published and seq <= last_seq:
             yield f"seq {seq} ({kind}): PostgreSQL says published, weir.control does not hold it"
     yield from (
         f"seq {missing}: weir.control holds it, PostgreSQL does not"
         for missing in range(expected, len(digests) + 1)
     )
+
+
+def _last_published(engine: Engine) -> int:
+    query = select(func.max(ControlEventRow.seq)).where(ControlEventRow.published_at.is_not(None))
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one() or 0
 
 
 def _rows(engine: Engine) -> Iterator[tuple[int, str, bytes, bool]]:

@@ -4,7 +4,7 @@ prepare: where bills begin and end ▶ (walks fill the spending) ▶ recount: in
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -29,11 +29,12 @@ class Money:
     findings: Findings
     products: tuple[str, ...]
     whole: bool
+    settled_ms: dict[str, int] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Say where usage must be kept apart: before the first segment is read."""
         for product in self.products:
-            settled_ms = bills.settled_ms(self.engine, product)
+            self.settled_ms[product] = settled_ms = bills.settled_ms(self.engine, product)
             for member in self.history.members(product):
                 moments = {settled_ms, *(pin.at_ms for pin in member.pins)}
                 for bounds in bills.bounds_of(self.engine, member.id):
@@ -82,7 +83,7 @@ class Money:
                     currency=invoice.currency,
                 )
             )
-        self._unbilled(member, reached_ms, bills.settled_ms(self.engine, member.product))
+        self._unbilled(member, reached_ms, self.settled_ms[member.product])
         return tuple(amounts)
 
     def _faults(

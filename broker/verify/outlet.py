@@ -35,6 +35,8 @@ class Outlet:
         self.topic = topic
         self._cursor = cursor
         self._aligned = cursor is None or cursor.start == 0
+        if cursor is not None:
+            cursor.settle()
         self._first_end = 0 if cursor is None else cursor.end
 
     @property
@@ -72,6 +74,14 @@ class Outlet:
         off = Mismatch("altered", len(run), run.offsets[0], run.offsets[-1] + 1, in_topic=True)
         return Held(len(run), weigh(run), (off,))
 
+    def passed(self, count: int) -> Records | None:
+        """Pass over the next records, which nobody can compare; None where they are not there."""
+        if self._cursor is None or not self._aligned:
+            return None
+        run = self._cursor.peek(count)
+        self._cursor.skip(len(run))
+        return run
+
     def left(self) -> Records:
         """Records past what was compared, at most a thousand.
 
@@ -86,7 +96,7 @@ class Outlet:
     def refresh(self) -> None:
         """Read on to the topic's end as it is now."""
         if self._cursor is not None:
-            self._cursor.refresh()
+            self._cursor.settle()
 
     def lose_place(self) -> None:
         """Segments are missing: what is in the topic must be found again in those to come."""

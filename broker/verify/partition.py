@@ -138,8 +138,8 @@ class Chain:
             return
         self.walk.place.at(
             "chain",
-            f"the router's committed offset is {now}, its last segment, {self.walk.link.number}, "
-            f"ends at {reached}",
+            f"the router group's committed offset is {now or 'not there'}, the last segment, "
+            f"{self.walk.link.number}, ends at {reached}",
             min(now, reached),
             max(now, reached),
         )

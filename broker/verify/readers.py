@@ -38,7 +38,11 @@ class Readers:
         reader = self._next()
         share = min(max(_BUFFERS_BYTES // beside, _BUFFER_BYTES_MIN), _BUFFER_BYTES_MAX)
         return Cursor(
-            reader, TopicPartition(topic, partition), fetch_bytes=share, timeout_s=self._timeout_s
+            reader,
+            TopicPartition(topic, partition),
+            open_end=lambda: self.high_watermark(topic, partition),
+            fetch_bytes=share,
+            timeout_s=self._timeout_s,
         )
 
     def partitions(self, topic: str) -> int:

@@ -19,7 +19,7 @@ from broker.log.kafka import KafkaLog
 from broker.log.ports import Consumer, Log
 from broker.store.base import engine
 from broker.verify.control import History
-from broker.verify.events import CONTROL_TOPIC, history
+from broker.verify.events import CONTROL_TOPIC, ControlLog
 from broker.verify.findings import Findings
 from broker.verify.invoices import Money
 from broker.verify.outlet import Outlet
@@ -118,7 +118,9 @@ class _Recount:
         self._progress("reading weir.control")
         findings = self._findings
         control = self._readers.cursor(CONTROL_TOPIC, 0, beside=1)
-        folded = history(control, self._database, findings)
+        log = ControlLog(control, findings)
+        log.advance()
+        folded = log.history
         products = folded.products()
         if product is not None:
             if product not in products:
@@ -128,6 +130,7 @@ class _Recount:
             self._database, folded, self._spending, findings, tuple(products), product is None
         )
         money.prepare()
+        log.advance()  # to the closes of those invoices
         self._progress("reading weir.usage")
         places = directory(self._readers)
         ids = self._readers.topic_ids([settings.topic for settings in products.values()])
@@ -139,7 +142,8 @@ class _Recount:
                 self._progress(f"recounting {settings.product}, {of}")
                 key = (settings.topic_id, partition, LIVE)
                 stored = StoredChain(self._database, key, patience=patience)
-                self._partition(folded, settings, stored, places, exists=exists)
+                self._partition(log, settings, stored, places, exists=exists)
+        log.compare(self._database)
         self._strangers(folded, products, places, whole=product is None)
         self._progress("recounting invoices")
         amounts = money.recount(self._walks)
@@ -165,7 +169,7 @@ class _Recount:
 
     def _partition(
         self,
-        folded: History,
+        control: ControlLog,
         settings: Settings,
         stored: StoredChain,
         places: Directory,
@@ -176,6 +180,7 @@ class _Recount:
         readers, partition = self._readers, stored.partition
         readers.restart()
         place = Place(settings.product, partition, self._findings)
+        folded = control.history
         members = folded.members(settings.product)
         beside = len(members) + 3
         at = usage_partition(settings.topic_id, partition, max(places.count, 1))
@@ -195,9 +200,16 @@ class _Recount:
                 place.at("delivery", what, 0, 0, member.id)
         walk = Walk(
             place=place,
-            history=folded,
+            control=control,
             source=source,
-            shares=Shares(place, deliveries, self._spending),
+            shares=Shares(
+                place,
+                deliveries,
+                lambda name: self._outlet(
+                    folded.subscriptions[name].delivery_topic, partition, beside
+                ),
+                self._spending,
+            ),
             quarantine=self._outlet(settings.quarantine_topic, partition, beside),
             stored=stored,
         )

@@ -1,6 +1,6 @@
 """Share: what one subscription should have got of a segment, got, and was metered for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.verify.columns import Measured
@@ -15,10 +15,14 @@ _NOTHING = Metered(0, 0, b"")
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The subscriptions of one source partition, with their delivery topics."""
+    """The subscriptions of one source partition, with their delivery topics.
+
+    `opened`: opens that of a subscription which the control log has brought meanwhile.
+    """
 
     place: Place
-    deliveries: Mapping[str, Outlet]
+    deliveries: dict[str, Outlet]
+    opened: Callable[[str], Outlet]
     spending: Spending
 
     def add(self, segment: SegmentLine, judged: Judged | None, entitled: frozenset[str]) -> None:
@@ -61,6 +65,8 @@ class Shares:
             tally.add("entitled", due.records, due.billed_bytes)
             if due.records and due != Measured(*metered):
                 self.place.differ("chain", _metering_fault(due, metered), segment, subscription)
+        if subscription not in self.deliveries:
+            self.deliveries[subscription] = self.opened(subscription)
         outlet = self.deliveries[subscription]
         held = outlet.holds(judged.valid) if judged else outlet.holds_measured(Measured(*metered))
         tally.add("delivered", held.records, held.billed_bytes)

@@ -61,6 +61,15 @@ def unread_before(cursor: Cursor, segment: SegmentLine) -> Records:
     return cursor.until(segment.first_offset)
 
 
+def reasons_of(copies: Records) -> dict[str, int]:
+    """How many quarantine copies there are of each reason."""
+    found: Counter[str] = Counter()
+    for headers in copies.headers:
+        reason = dict(headers or ()).get("weir-reason")
+        found[(reason or b"").decode(errors="replace")] += 1
+    return dict(found)
+
+
 def _faults(
     run: Records, counts: Counter[str], segment: SegmentLine, link: Link, rules: Rules
 ) -> Iterator[str]:

@@ -15,14 +15,14 @@ from broker.log.ports import Records
 from broker.verify import book
 from broker.verify.chain import Link, faults, misplaced
 from broker.verify.columns import weigh
-from broker.verify.control import History
 from broker.verify.cursor import Cursor
 from broker.verify.decode import SegmentLine
+from broker.verify.events import ControlLog
 from broker.verify.outlet import Outlet
 from broker.verify.place import Place
 from broker.verify.rules import Rules
 from broker.verify.share import Shares
-from broker.verify.source import Judged, judge, unread_before
+from broker.verify.source import Judged, judge, reasons_of, unread_before
 from broker.verify.stored import StoredChain
 
 
@@ -35,7 +35,7 @@ class Walk:
     """
 
     place: Place
-    history: History
+    control: ControlLog
     source: Cursor | None
     shares: Shares
     quarantine: Outlet
@@ -49,11 +49,11 @@ class Walk:
         if why is not None:
             self.place.differ("chain", why, segment)
             return
-        rules = self.history.rules(self.place.product, segment.seq)
+        rules = self.control.rules(self.place.product, segment.seq)
         for fault in faults(self.link, segment, rules):
             self.place.differ("chain", fault, segment)
         self._book(segment)
-        if rules is None or segment.seq > self.history.last_seq:
+        if rules is None:
             self.place.differ(
                 "chain",
                 f"segment {segment.number} was made under control seq {segment.seq}, at which "
@@ -128,6 +128,8 @@ class Walk:
             if len(judged.copies):
                 held = self.quarantine.holds(judged.copies)
                 self.place.held("quarantine", segment, self.quarantine, held)
+        elif segment.refused:
+            self._refused_unseen(segment)
         self.shares.add(segment, judged, frozenset(rules.active))
         self._cutovers(segment, rules)
 
@@ -155,6 +157,14 @@ class Walk:
         findings.refused[self.place.product].update(judged.refused)
         return judged
 
+    def _refused_unseen(self, segment: SegmentLine) -> None:
+        """The source is gone: of its quarantine copies only the reasons can be counted."""
+        run = self.quarantine.passed(sum(segment.refused.values()))
+        found = None if run is None else reasons_of(run)
+        if found is not None and found != dict(segment.refused):
+            what = f"{self.quarantine.topic} holds {found}, the segment says {segment.refused}"
+            self.place.differ("quarantine", what, segment)
+
     def _never_routed(self, segment: SegmentLine, unread: Records) -> None:
         if len(unread):
             self.place.differ(
@@ -179,7 +189,7 @@ class Walk:
 
     def _cutovers(self, segment: SegmentLine, rules: Rules) -> None:
         for subscription in self.shares.deliveries:
-            stopped = self.history.stopped_seq(subscription)
+            stopped = self.control.history.stopped_seq(subscription)
             if (
                 stopped is not None
                 and segment.seq >= stopped

@@ -4,34 +4,25 @@ One exchange serves all tests of this file; Kafka forgets nothing, so each test 
 own tampering adds to the differences before it.
 """
 
-import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import psycopg
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import TopicPartition as Place
-from confluent_kafka.admin import AdminClient, NewTopic
-from psycopg import sql
+from confluent_kafka.admin import AdminClient
 
 from broker.avro.codec import decode_segment, encode_event, encode_segment
 from broker.cli.verify import verify
-from broker.clock import SystemClock
 from broker.domain import events as ev
 from broker.domain.segment import Segment, usage_key
-from broker.local.kafka import TESTING, EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
-from broker.log.kafka import KafkaLog
 from broker.log.ports import TopicPartition
-from broker.store.base import engine
-from broker.store.migrate import migrate
 from broker.verify.report import Difference
 
-from .verify_exchange import BUYERS, PRODUCT, QUARANTINE, TOPIC, Exchange
+from .verify_exchange import BUYERS, PRODUCT, QUARANTINE, TOPIC, Exchange, kafka_exchange
 
 pytestmark = pytest.mark.kafka
 
@@ -50,32 +41,7 @@ GOOD = b"\0\0\0\0\1" + bytes(8)
 @pytest.fixture(scope="module")
 def exchange(embedded_directory: Path, postgres: EmbeddedPostgres) -> Iterator[Exchange]:
     """Two partitions, three buyers, one of them revoked halfway; billed."""
-    name = f"verify_{secrets.token_hex(6)}"
-    admin_url = postgres.database_url.replace("+psycopg", "")
-    with psycopg.connect(admin_url, autocommit=True) as session:
-        session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = f"{postgres.database_url.removesuffix('/weir')}/{name}"
-    migrate(url)
-    database = engine(url)
-    # A broker of its own: weir.control and weir.usage hold this exchange alone.
-    with EmbeddedKafka(embedded_directory / "kafka-verify", jvm=TESTING) as kafka:
-        admin = AdminClient(kafka.config.client())
-        log = KafkaLog(kafka.config)
-        reader = log.reader(committed=True)
-
-        def create(name: str, partitions: int, append_time: bool) -> str:  # noqa: FBT001  a port
-            config = {"message.timestamp.type": "LogAppendTime"} if append_time else {}
-            topic = NewTopic(name, partitions, 1, config=config)
-            admin.create_topics([topic])[name].result(30)
-            for _ in range(300):
-                known = reader.topic_ids([name], timeout_s=30)
-                if name in known and reader.partitions(name, timeout_s=30) == partitions:
-                    return known[name]
-                time.sleep(0.1)  # bounded: metadata spread after the answer
-            raise AssertionError(f"topic {name} was created and never seen")
-
-        made = Exchange(log, database, SystemClock(), create)
-        made.config = kafka.config
+    with kafka_exchange(embedded_directory / "kafka-verify", postgres) as made:
         version = made.plan(PRICE)
         for buyer in BUYERS:
             made.subscribe(buyer, version)
@@ -89,9 +55,6 @@ def exchange(embedded_directory: Path, postgres: EmbeddedPostgres) -> Iterator[E
         made.route()
         made.bill()
         yield made
-        made.close()
-        reader.close()
-    database.dispose()
 
 
 class Added:

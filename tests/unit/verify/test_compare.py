@@ -27,7 +27,9 @@ def cursor(numbers: list[int]) -> Cursor:
     log = MemoryLog(now_ms=lambda: 1)
     log.create_topic("t")
     log.producer(transactional_id=None).send("t", 0, run(numbers), timeout_s=1)
-    return Cursor(log.reader(committed=True), AT, fetch_bytes=10_000, timeout_s=1)
+    return Cursor(
+        log.reader(committed=True), AT, open_end=lambda: 0, fetch_bytes=10_000, timeout_s=1
+    )
 
 
 BASE = list(range(300))

@@ -126,14 +126,18 @@ def test_quarter_hours(exchange: Exchange) -> None:
 def test_source_taken_by_retention(exchange: Exchange) -> None:
     """Where the source is gone it says chain only, and counts what is left."""
     exchange.produce(40)
+    exchange.send(TOPIC, 0, [b"{}", b""])
     exchange.route()
-    exchange.log.trim(TopicPartition(TOPIC, 0), 30)
+    exchange.produce(1)
+    exchange.send(TOPIC, 0, [b"{}"])
+    exchange.route()
+    exchange.log.trim(TopicPartition(TOPIC, 0), 41)
     report = exchange.recount()
     assert report.differences == ()
     assert report.chain_only[0].why == "retention took the source"
-    assert (report.chain_only[0].first_offset, report.chain_only[0].next_offset) == (0, 40)
+    assert (report.chain_only[0].first_offset, report.chain_only[0].next_offset) == (0, 42)
     row = report.subscriptions[0]
-    assert (row.entitled_records, row.delivered_records, row.metered_records) == (0, 40, 40)
+    assert (row.entitled_records, row.delivered_records, row.metered_records) == (1, 41, 41)
     assert "chain only" in report.to_table()
 
 
