@@ -38,7 +38,7 @@ _LOCK_POLL_S = 0.05
 # Changes of the tables are seen at once; changes made in Kafka behind our back, this late.
 _LOOK_EVERY = timedelta(seconds=10)
 _INTERVAL_S = 0.25
-_RETRY_S = 1.0
+_RETRY_S = 2.0
 # Each pass sees what the one before has done; raising partitions takes three.
 _PASSES_MAX = 4
 
@@ -91,7 +91,8 @@ class Provisioner:
             Whether everything is as wanted and nobody waits; False where another replica does it.
 
         Raises:
-            LogError: Kafka refused or does not answer; the next step goes on.
+            LogError: Kafka refused something (all else is done) or does not answer; the next step
+                tries again.
         """
         with self._lock(timeout_s=0) as held:
             if not held:
@@ -102,9 +103,12 @@ class Provisioner:
                 return True
             self._settled = None
             self._looked_at = now
-            left = self._heal(wanted, now)
+            left, refusals = self._heal(wanted, now)
             self._raise_alarms(left)
-            if left.actions or not self._confirm(wanted, now):
+            nobody_waits = self._confirm(wanted, left, now)
+            if refusals:
+                raise refusals[0]
+            if left.actions or not nobody_waits:
                 return False
             self._settled = wanted
             return True
@@ -123,33 +127,40 @@ class Provisioner:
 
         Raises:
             UnavailableError: another replica is at it and does not end.
-            LogError: Kafka refused or does not answer.
+            LogError: Kafka does not answer.
         """
         with self._lock(timeout_s=_LOCK_TIMEOUT_S) as held:
             if not held:
                 raise UnavailableError("another process is provisioning Kafka; try again")
             before = self.drift(now)
             wanted = self._desired(now)
-            left = self._heal(wanted, now)
-            self._confirm(wanted, now)
+            left, _ = self._heal(wanted, now)
+            self._confirm(wanted, left, now)
             return before, left
 
-    def _heal(self, wanted: Desired, now: datetime) -> Drift:
-        """Apply until nothing is left that can be healed, a bounded number of times."""
+    def _heal(self, wanted: Desired, now: datetime) -> tuple[Drift, list[LogError]]:
+        """Apply until nothing is left that can be healed, a bounded number of times.
+
+        Returns:
+            What is left, and what Kafka refused.
+        """
         kafka = self._administrator()
+        refusals: list[LogError] = []
         for _ in range(_PASSES_MAX):
             found = provision_plan.drift(wanted, observe(kafka, wanted))
             if not found.actions:
-                return found
+                return found, []
             for one in found.differences:
                 if one.action is not None:
                     self._told.info("healing", what=one.what, state=one.state, detail=one.detail)
-            apply(kafka, self.users, found.actions)
+            refusals = apply(kafka, self.users, found.actions)
             ended = [one for one in found.actions if isinstance(one, EndProduct)]
             if ended:
                 self._end(ended, wanted, now)
                 wanted = self._desired(now)
-        return provision_plan.drift(wanted, observe(kafka, wanted))
+            if refusals:
+                break
+        return provision_plan.drift(wanted, observe(kafka, wanted)), refusals
 
     def _end(self, actions: list[EndProduct], wanted: Desired, now: datetime) -> None:
         """Tell routers that topics are gone, if every broker agrees."""
@@ -164,13 +175,12 @@ class Provisioner:
             with self._sessions.begin() as session:
                 products.end_topic(session, action.product, now=now)
 
-    def _confirm(self, wanted: Desired, now: datetime) -> bool:
+    def _confirm(self, wanted: Desired, left: Drift, now: datetime) -> bool:
         """Tell those that wait for topics; whether nobody waits any longer."""
         if not wanted.waiting:
             return True
-        confirmed, ids = provision_confirm.confirmed(
-            self._config, self._administrator(), wanted.waiting
-        )
+        ready = [one for one in wanted.waiting if left.unsettled.isdisjoint(one.topics)]
+        confirmed, ids = provision_confirm.confirmed(self._config, self._administrator(), ready)
         for one in confirmed:
             try:
                 with self._sessions.begin() as session:

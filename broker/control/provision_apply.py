@@ -1,6 +1,7 @@
 """Apply: each action of a plan on Kafka, one kind at a time, in the plan's order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from confluent_kafka.admin import (
     AclBinding,
@@ -35,50 +36,70 @@ from broker.control.provision_values import (
     DropUser,
     RaisePartitions,
     SetConfig,
+    WantedTopic,
 )
+from broker.errors import LogError
 
 _RESOURCE_TYPES = {name: kind for kind, name in RESOURCES.items()}
 _OPERATION_TYPES: dict[str, AclOperation] = {name: kind for kind, name in OPERATIONS.items()}
 
 
-def apply(kafka: Administrator, users: ScramUsers, actions: Sequence[Action]) -> None:
+def apply(kafka: Administrator, users: ScramUsers, actions: Sequence[Action]) -> list[LogError]:
     """Do them all; what has been done by somebody else meanwhile is as good.
+
+    One that Kafka refuses does not hold up the others: they may be another organisation's.
 
     Args:
         kafka: as an administrator.
         users: removes SCRAM users.
         actions: of a plan; `EndProduct` is not for Kafka and is passed over.
 
-    Raises:
-        LogError: Kafka refused one; those before it are done.
+    Returns:
+        What Kafka refused or did not answer.
     """
-    # Topics first: their ACLs cut a connected client at once, those of groups do not.
+    refusals: list[LogError] = []
+    for step in _steps(kafka, users, actions):
+        try:
+            step()
+        except LogError as error:
+            refusals.append(error)
+    return refusals
+
+
+def _steps(
+    kafka: Administrator, users: ScramUsers, actions: Sequence[Action]
+) -> Iterator[Callable[[], None]]:
     dropped = [one.acl for one in actions if isinstance(one, DropAcl)]
-    _drop_acls(kafka, [acl for acl in dropped if acl.resource == "topic"])
-    _drop_acls(kafka, [acl for acl in dropped if acl.resource != "topic"])
+    # Topics first: their ACLs cut a connected client at once, those of groups do not.
+    yield partial(_drop_acls, kafka, [acl for acl in dropped if acl.resource == "topic"])
+    yield partial(_drop_acls, kafka, [acl for acl in dropped if acl.resource != "topic"])
     for action in actions:
-        if isinstance(action, DropUser):
-            users.remove(action.principal)
-    _create_topics(kafka, [one for one in actions if isinstance(one, CreateTopic)])
-    for action in actions:
-        if isinstance(action, RaisePartitions):
-            _raise_partitions(kafka, action)
-    _set_configs(kafka, [one for one in actions if isinstance(one, SetConfig)])
-    _add_acls(kafka, [one.acl for one in actions if isinstance(one, AddAcl)])
-    _delete_topics(kafka, [one.topic for one in actions if isinstance(one, DeleteTopic)])
+        match action:
+            case DropUser(principal):
+                yield partial(users.remove, principal)
+            case CreateTopic(topic):
+                # One at a time: weir.usage must be there before weir.control, by which we know
+                # that both were.
+                yield partial(_create_topic, kafka, topic)
+            case RaisePartitions():
+                yield partial(_raise_partitions, kafka, action)
+            case SetConfig():
+                yield partial(_set_config, kafka, action)
+    yield partial(_add_acls, kafka, [one.acl for one in actions if isinstance(one, AddAcl)])
+    yield partial(
+        _delete_topics, kafka, [one.topic for one in actions if isinstance(one, DeleteTopic)]
+    )
 
 
-def _create_topics(kafka: Administrator, actions: Iterable[CreateTopic]) -> None:
-    # One at a time: weir.usage must be there before weir.control, by which we know that both were.
-    for wanted in (action.topic for action in actions):
-        new = NewTopic(
-            wanted.name,
-            num_partitions=wanted.partitions,
-            replication_factor=-1,
-            config=dict(wanted.config),
-        )
-        futures = kafka.client.create_topics([new], request_timeout=REQUEST_TIMEOUT_S)
-        kafka.results("create topic", futures, tolerated=[TOPIC_EXISTS])
+def _create_topic(kafka: Administrator, wanted: WantedTopic) -> None:
+    new = NewTopic(
+        wanted.name,
+        num_partitions=wanted.partitions,
+        replication_factor=-1,
+        config=dict(wanted.config),
+    )
+    futures = kafka.client.create_topics([new], request_timeout=REQUEST_TIMEOUT_S)
+    kafka.results("create topic", futures, tolerated=[TOPIC_EXISTS])
 
 
 def _raise_partitions(kafka: Administrator, action: RaisePartitions) -> None:
@@ -88,23 +109,17 @@ def _raise_partitions(kafka: Administrator, action: RaisePartitions) -> None:
     kafka.results("raise partitions of", futures, tolerated=[HAS_PARTITIONS])
 
 
-def _set_configs(kafka: Administrator, actions: Sequence[SetConfig]) -> None:
-    resources = [
-        ConfigResource(
-            ResourceType.TOPIC,
-            action.topic,
-            incremental_configs=[
-                ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-                for name, value in action.config
-            ],
-        )
-        for action in actions
-    ]
-    if resources:
-        futures = kafka.client.incremental_alter_configs(
-            resources, request_timeout=REQUEST_TIMEOUT_S
-        )
-        kafka.results("settings of", futures)
+def _set_config(kafka: Administrator, action: SetConfig) -> None:
+    resource = ConfigResource(
+        ResourceType.TOPIC,
+        action.topic,
+        incremental_configs=[
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in action.config
+        ],
+    )
+    futures = kafka.client.incremental_alter_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+    kafka.results("settings of", futures)
 
 
 def _add_acls(kafka: Administrator, acls: Iterable[Acl]) -> None:

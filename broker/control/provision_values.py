@@ -241,6 +241,20 @@ class Drift:
         return tuple(one.action for one in self.differences if one.action is not None)
 
     @property
+    def unsettled(self) -> frozenset[str]:
+        """Topics of which something is still to be done."""
+        names = set()
+        for action in self.actions:
+            match action:
+                case CreateTopic(wanted):
+                    names.add(wanted.name)
+                case RaisePartitions(topic) | SetConfig(topic):
+                    names.add(topic)
+                case AddAcl(acl):
+                    names.add(acl.name)
+        return frozenset(names)
+
+    @property
     def unhealable(self) -> tuple[Difference, ...]:
         """What only an operator can heal."""
         return tuple(one for one in self.differences if one.action is None)

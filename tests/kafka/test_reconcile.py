@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 from broker.control import accounts, products, subscriptions
 from broker.control.reconcile import reconcile
 from broker.domain.actor import OPERATOR
+from broker.errors import LogError
 from broker.local.kafka import EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 from broker.log.kafka_errors import LIBRDKAFKA
 from broker.store.base import engine
+from broker.store.control import ProductRow
 from broker.store.migrate import migrate
 
 from .reconcile_world import DAY_MS, SETTLED_S, World
@@ -265,6 +267,27 @@ def test_missing_user_is_named(market: World, slugs: tuple[str, str, str]) -> No
 
     assert [one.what for one in found] == [f"user {buyer}.app"]
     assert "another password" in found[0].detail
+
+
+def test_refusal_holds_up_nobody_else(world: World, unique: Callable[[str], str]) -> None:
+    """What Kafka refuses to one organisation is said; another's product is published."""
+    bad, good = unique("bad"), unique("good")
+    for slug in (bad, good):
+        world.organisation(slug)
+    world.product(f"{bad}/wind")
+    world.settle()
+    # Kafka refuses to set a retention below -1.
+    with world.sessions.begin() as session:
+        session.get_one(ProductRow, f"{bad}/wind").retention_ms = -5
+    world.product(f"{good}/wind")
+
+    with pytest.raises(LogError, match=f"product.{bad}.wind"):
+        world.settle()
+
+    assert world.product_of(f"{good}/wind").state == "published"
+    with world.sessions.begin() as session:
+        session.get_one(ProductRow, f"{bad}/wind").retention_ms = 92 * DAY_MS
+    world.settle()
 
 
 def _remove(admin: AdminClient, topic: str) -> None:
