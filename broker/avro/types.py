@@ -117,6 +117,11 @@ class Record(Named):
     fields: tuple[Field, ...]
     error: bool = False
 
+    @cached_property
+    def field_of(self) -> Mapping[str, Field]:
+        """Its fields by name."""
+        return MappingProxyType({f.name: f for f in self.fields})
+
     @property
     def kind(self) -> str:
         """`record`, for those declared as `error` too: they encode alike."""
