@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from broker.config import KafkaConfig
 from broker.control.provision import Provisioner
 from broker.control.provision_values import Difference, Drift
+from broker.errors import UnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,16 @@ def reconcile(engine: Engine, kafka: KafkaConfig, *, dry_run: bool, now: datetim
         now: decides whose retention is over.
 
     Raises:
-        UnavailableError: another process is at it.
+        UnavailableError: another process is at it, or the database does not answer.
         LogError: Kafka refused or does not answer.
     """
     provisioner = Provisioner(engine, kafka)
-    if dry_run:
-        found = provisioner.drift(now)
-        return Reconciled(found, found)
-    return Reconciled(*provisioner.heal(now))
+    try:
+        if dry_run:
+            found = provisioner.drift(now)
+            return Reconciled(found, found)
+        return Reconciled(*provisioner.heal(now))
+    except OperationalError as error:
+        raise UnavailableError(
+            "the database does not answer; check WEIR_DATABASE_URL and `weir status`"
+        ) from error
