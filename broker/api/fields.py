@@ -3,7 +3,14 @@
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from broker.domain.names import SLUG_LENGTH_MAX, check_slug, split_id
@@ -42,6 +49,13 @@ def _object_id(value: str) -> str:
     return value
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# JSON knows one kind of number: 60.0 is as whole as 60. Stands last, or pydantic loses the bounds
+# on their way into the document.
+WHOLE = BeforeValidator(_whole)
 Slug = Annotated[
     str,
     AfterValidator(_slug),

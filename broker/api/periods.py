@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from broker.api.calls import CallDep, ObjectPath
-from broker.api.fields import Body, View
+from broker.api.fields import WHOLE, Body, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
@@ -26,10 +26,8 @@ EndMs = Annotated[
 class NewClose(Body):
     """How far to close."""
 
-    end_ms: int | None = Field(
+    end_ms: Annotated[int, Field(ge=1, le=_TIME_MAX_MS), WHOLE] | None = Field(
         default=None,
-        ge=1,
-        le=_TIME_MAX_MS,
         description="Billing time is to be proven up to here, ms since 1970 UTC, not in the "
         "future; null: now. In the middle of a period what there is so far is billed.",
     )

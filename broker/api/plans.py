@@ -8,14 +8,7 @@ from pydantic import Field, WithJsonSchema
 
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
-from broker.api.fields import (
-    Body,
-    Line,
-    ObjectId,
-    Text,
-    VersionPath,
-    View,
-)
+from broker.api.fields import WHOLE, Body, Line, ObjectId, Text, VersionPath, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
@@ -44,7 +37,7 @@ class MonthlyPeriod(Body):
 class FixedPeriod(Body):
     """Periods of one length, for trials."""
 
-    length_s: int = Field(ge=LENGTH_MIN_S, le=LENGTH_MAX_S)
+    length_s: Annotated[int, WHOLE] = Field(ge=LENGTH_MIN_S, le=LENGTH_MAX_S)
 
 
 PeriodJson = MonthlyPeriod | FixedPeriod
@@ -81,7 +74,7 @@ class TermsIn(Body):
 
     price: PriceJson
     period: PeriodJson
-    delivery_retention_ms: int = Field(
+    delivery_retention_ms: Annotated[int, WHOLE] = Field(
         default=rules.DELIVERY_RETENTION_DEFAULT_MS,
         ge=rules.DELIVERY_RETENTION_MIN_MS,
         le=rules.DELIVERY_RETENTION_MAX_MS,

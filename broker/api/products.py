@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
-from broker.api.fields import Body, Line, ObjectId, Text, View
+from broker.api.fields import WHOLE, Body, Line, ObjectId, Text, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
@@ -25,7 +25,7 @@ FieldPath = Annotated[
         max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
     ),
 ]
-Partitions = Annotated[int, Field(ge=1, le=rules.PARTITIONS_MAX)]
+Partitions = Annotated[int, Field(ge=1, le=rules.PARTITIONS_MAX), WHOLE]
 RetentionMs = Annotated[
     int,
     Field(
@@ -34,6 +34,7 @@ RetentionMs = Annotated[
         description="How long its topic keeps records: at least the longest period of its plans "
         "and the dispute window.",
     ),
+    WHOLE,
 ]
 
 
@@ -46,13 +47,13 @@ class NewProduct(Body):
     classification: Classification = "internal"
     partitions: Partitions = 1
     retention_ms: RetentionMs = rules.RETENTION_DEFAULT_MS
-    quarantine_max_bytes: int = Field(
+    quarantine_max_bytes: Annotated[int, WHOLE] = Field(
         default=rules.QUARANTINE_DEFAULT_MAX_BYTES,
         ge=rules.QUARANTINE_MIN_BYTES,
         le=rules.QUARANTINE_MAX_BYTES,
         description="How much of what was refused is kept, a partition.",
     )
-    record_max_bytes: int = Field(
+    record_max_bytes: Annotated[int, WHOLE] = Field(
         default=rules.RECORD_DEFAULT_MAX_BYTES,
         ge=rules.RECORD_MIN_BYTES,
         le=rules.RECORD_MAX_BYTES,

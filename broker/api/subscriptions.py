@@ -9,13 +9,7 @@ from pydantic import Field
 
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
-from broker.api.fields import (
-    Body,
-    GivenReason,
-    ObjectId,
-    Reason,
-    View,
-)
+from broker.api.fields import WHOLE, Body, GivenReason, ObjectId, Reason, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
@@ -27,7 +21,7 @@ from broker.domain.subscription import Act, State, Subscription
 router = APIRouter(prefix="/v1/subscriptions", tags=["subscriptions"])
 
 _TERM_MAX_S = 10 * 366 * 24 * 60 * 60
-Version = Annotated[int, Field(ge=1, le=VERSIONS_MAX)]
+Version = Annotated[int, Field(ge=1, le=VERSIONS_MAX), WHOLE]
 
 
 class NewSubscription(Body):
@@ -39,8 +33,8 @@ class NewSubscription(Body):
     plan_version: Version | None = Field(
         default=None, description="null: the newest version on sale."
     )
-    term_s: int | None = Field(
-        default=None, ge=1, le=_TERM_MAX_S, description="When it expires; null: never."
+    term_s: Annotated[int, Field(ge=1, le=_TERM_MAX_S), WHOLE] | None = Field(
+        default=None, description="When it expires; null: never."
     )
     reason: Reason = ""
 

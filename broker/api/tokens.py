@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from broker.api.calls import CallDep
-from broker.api.fields import Body, Line, OrganisationPath, View
+from broker.api.fields import WHOLE, Body, Line, OrganisationPath, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
@@ -24,8 +24,8 @@ class NewToken(Body):
     """A token to make."""
 
     name: Line = Field(description="What you will know it by.")
-    lifetime_s: int | None = Field(
-        default=None, ge=1, le=_LIFETIME_MAX_S, description="null: until revoked."
+    lifetime_s: Annotated[int, Field(ge=1, le=_LIFETIME_MAX_S), WHOLE] | None = Field(
+        default=None, description="null: until revoked."
     )
 
 
