@@ -320,3 +320,41 @@ def test_delivered_to_one_not_entitled(exchange: Exchange) -> None:
         one.subscription == BUYER and "not entitled at control seq" in one.what
         for one in differences(exchange)
     )
+
+
+def test_delivery_topic_of_an_active_subscription_deleted(routed: Exchange) -> None:
+    """A delivery topic that is gone although its subscription is active."""
+    routed.log.delete_topic(routed.delivery(BUYER))
+    named = differences(routed)
+    assert {(one.store, one.subscription) for one in named} == {("delivery", BUYER)}
+    assert "does not exist although it is active" in named[0].what
+
+
+def test_delivery_topic_emptied_and_filled_anew(routed: Exchange) -> None:
+    """Records put back after a deletion are not those that were delivered."""
+    topic = routed.delivery(BUYER)
+    at = TopicPartition(topic, 0)
+    end = routed.log.reader(committed=True).offsets(at, timeout_s=1).last_stable
+    routed.log.trim(at, end)
+    routed.send(topic, 0, [GOOD])
+    (one,) = differences(routed)
+    assert (one.subscription, one.first_offset) == (BUYER, end)
+    lost = [lost for lost in routed.recount().chain_only if lost.subscription == BUYER]
+    assert sum(one.records for one in lost) == 18
+
+
+def test_segment_missing_everywhere(routed: Exchange) -> None:
+    """A number that neither weir.usage nor PostgreSQL holds: the rest is still recounted."""
+    partition, data, missing = next(
+        row for row in routed.segments() if row[2].partition == 0 and row[2].deliveries
+    )
+    entries = routed.log._broker.topics["weir.usage"].partitions[partition].entries
+    gone = next(entry for entry in entries if entry.value == data)
+    entries[gone.offset] = replace(gone, marker=True)
+    routed.sql("DELETE FROM usage WHERE partition = 0 AND number = :n", n=missing.number)
+    routed.sql("DELETE FROM segments WHERE partition = 0 AND number = :n", n=missing.number)
+    named = differences(routed)
+    assert {one.partition for one in named} == {0}
+    assert any(f"segments {missing.number} to" in one.what for one in named)
+    rows = {row.subscription: row.metered_records for row in routed.recount().subscriptions}
+    assert rows[BUYER] == 11
