@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.cli.client import client as verb
-from broker.client.probe import Finding, Wish, probe
+from broker.client.probe import Wish, probe
+from broker.client.probe_step import Finding
 from broker.config import KafkaConfig
 from broker.control.provision_users import ScramUsers
 from broker.local.kafka import EmbeddedKafka
