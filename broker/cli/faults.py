@@ -15,9 +15,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--kills", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--kills",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many must strike in mid-work.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Replays faults and load.")
-@click.option("--rate", type=click.IntRange(50, 50_000), default=2_000, help="Records a second.")
+@click.option(
+    "--rate",
+    type=click.IntRange(50, 50_000),
+    default=2_000,
+    show_default=True,
+    help="Records a second.",
+)
 @click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Keep state and logs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def faults(*, kills: int, seed: int, rate: int, keep: Path | None, as_json: bool) -> None:
