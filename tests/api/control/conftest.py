@@ -59,7 +59,9 @@ class World:
     client: TestClient
     sessions: sessionmaker[Session]
     credentials: MemoryCredentials
+    log: MemoryLog
     now: datetime
+    topics: set[str] = field(default_factory=set)
 
     operator: ClassVar[Headers] = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
 
@@ -95,7 +97,10 @@ class World:
         """A published product, as the provisioner would confirm it."""
         body = {"id": product_id, "title": product_id, "partitions": 2, **settings}
         self.done("POST", "/products", seller, body)
-        self.done("POST", f"/products/{product_id}/publish", seller)
+        published = self.done("POST", f"/products/{product_id}/publish", seller)
+        for topic in {published["topic"], published["quarantine_topic"]} - self.topics:
+            self.log.create_topic(topic, published["partitions"], append_time=True)
+            self.topics.add(topic)
         topic_id = TOPIC_ID[:-4] + hashlib.sha256(product_id.encode()).hexdigest()[:4]
         with self.sessions.begin() as session:
             products.confirm_published(session, product_id, topic_id, now=self.now)
@@ -140,16 +145,16 @@ def shared(postgres: EmbeddedPostgres) -> Iterator[World]:
     migrate(url)
     database = engine(url)
     made: list[World] = []
-    credentials = MemoryCredentials()
+    credentials, log = MemoryCredentials(), MemoryLog(now_ms=lambda: 0)
     services = Services(
         sessions=sessionmaker(database, expire_on_commit=False),
         clock=lambda: made[0].now,
-        log=MemoryLog(now_ms=lambda: 0),
+        log=log,
         credentials=credentials,
         operator_sha256=hashlib.sha256(OPERATOR_TOKEN.encode()).digest(),
     )
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
-        made.append(World(client, services.sessions, credentials, START))
+        made.append(World(client, services.sessions, credentials, log, START))
         yield made[0]
     database.dispose()
 
