@@ -1,5 +1,7 @@
 """Alarms: something an operator must see. A gauge that stands at 1, and one line in the log."""
 
+from contextlib import suppress
+
 import structlog
 
 from broker import metrics
@@ -14,5 +16,6 @@ def raise_alarm(kind: str, subject: str, why: str) -> None:
 
 
 def clear_alarm(kind: str, subject: str) -> None:
-    """Take it back, if it stands."""
-    metrics.ALARM.labels(kind=kind, subject=subject).set(0)
+    """Take it back, if it stands: its series ends, so that old subjects do not pile up."""
+    with suppress(KeyError):
+        metrics.ALARM.remove(kind, subject)

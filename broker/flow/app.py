@@ -8,6 +8,7 @@ in turn lost to the interpreter lock when measured.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -16,7 +17,8 @@ import faust
 import structlog
 from mode import Service
 
-from broker.errors import WeirError
+from broker.alarms import raise_alarm
+from broker.errors import LogTimeoutError, OperatingError, WeirError
 from broker.flow.batch import BatchSet, Enforced, Routed
 from broker.flow.lane import Lane
 from broker.flow.settings import LaneSettings
@@ -26,6 +28,10 @@ _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 _REBUILD_PAUSE_S = 1.0
 _IDLE_PAUSE_S = 0.05
+_BACK_OFF_MAX_S = 5.0
+# A transaction is given up by the broker after 15 s; each step of it has a deadline below that.
+_SET_MAX_S = 60.0
+_TURN_MAX_S = 120.0
 
 
 class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
@@ -37,6 +43,8 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
         self._settings = settings
         self._thread = thread
         self._done = asyncio.Event()
+        self._failures = 0
+        self._turned_s = time.monotonic()
         self.channel: Any = None
 
     async def step(self, function: Callable[..., _T], *args: Any) -> _T:
@@ -49,11 +57,23 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
             return await self.step(function, *args)
         except WeirError as error:
             await self._failed(error)
-            return None
+        except Exception as error:  # noqa: BLE001  else a bug ends in an event nobody waits for
+            _log.exception("step failed unexpectedly")
+            raise_alarm("step-failed", function.__name__, repr(error))
+            await self._failed(OperatingError(f"{function.__name__}: {error!r}"))
+        return None
 
     def done(self) -> None:
         """The batch set has been committed."""
+        self._failures = 0
         self._done.set()
+
+    def why_not_live(self) -> str | None:
+        """A sentence when it has not turned for too long: a step hangs. Read by another thread."""
+        idle_s = time.monotonic() - self._turned_s
+        if idle_s <= _TURN_MAX_S:
+            return None
+        return f"the lane has not turned for {idle_s:.0f} s"
 
     @Service.task  # type: ignore[untyped-decorator]  # mode is untyped to us
     async def _run(self) -> None:
@@ -61,11 +81,12 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
         loop = asyncio.get_running_loop()
         observe_s = loop.time()
         while not self.should_stop:
+            self._turned_s = time.monotonic()
             batches = await self.attempt(self._lane.poll)
             if batches is not None:
                 self._done.clear()
                 await self.channel.send(value=batches)
-                await self._done.wait()
+                await self._until_done()
             elif not self._lane.ready or not self._lane.owned:
                 await self.sleep(_IDLE_PAUSE_S)
             if loop.time() - observe_s >= self._settings.lag_interval_s:
@@ -76,7 +97,17 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
         """Leave the group in order."""
         await self.step(self._lane.close)
 
+    async def _until_done(self) -> None:
+        try:
+            await asyncio.wait_for(self._done.wait(), _SET_MAX_S)
+        except TimeoutError:
+            await self._failed(LogTimeoutError(f"batch set: not done within {_SET_MAX_S} s"))
+
     async def _failed(self, error: WeirError) -> None:
+        self._failures += 1
+        if self._failures > 1:
+            # What fails at once would fail for ever at full speed.
+            await self.sleep(min(_BACK_OFF_MAX_S, _IDLE_PAUSE_S * 2 ** min(self._failures, 10)))
         try:
             await self.step(self._lane.fail, error)
         except WeirError as failed:
@@ -88,6 +119,7 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
         # For as long as the process lives: Kafka's absence is no reason to give up the lane, and
         # /readyz says so meanwhile.
         while not self.should_stop:
+            self._turned_s = time.monotonic()
             try:
                 await self.step(self._lane.rebuild)
             except WeirError as error:

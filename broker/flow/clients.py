@@ -77,6 +77,6 @@ def build(
         producer=producer,
         partitions=partitions,
         source=Source(consumer, partitions, settings),
-        guard=TopicGuard(uncommitted, executor, timeout_s=settings.request_timeout_s),
+        guard=TopicGuard(uncommitted, executor, timeout_s=settings.topic_ids_timeout_s),
         usage_partitions=usage_partitions,
     )

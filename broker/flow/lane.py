@@ -66,7 +66,9 @@ class Lane:
         self._committed = log.reader(committed=True)
         self._uncommitted = log.reader(committed=False)
         self._tail = PolicyTail(self._committed)
-        self._held = Held(settings.hold_s)
+        self._held = Held("undeliverable", settings.hold_s)
+        self._waiting = Held("quarantine-unwritable", settings.hold_s)
+        self._begun_s = 0.0
         self._failures = 0
         self._clients: Clients | None = None
         self._topics: list[str] = []
@@ -130,11 +132,13 @@ class Lane:
         clients.consumer.pause(sorted(clients.partitions.stopped))
         policy, now_ms = self._tail.policy, self._clock.now_ms()
         batches = clients.source.batches(fetched, policy, now_ms=now_ms)
-        busy = {one.partition for one in fetched if one.records}
+        busy = {batch.partition for batch in batches}
+        busy |= {one.partition for one in fetched if one.records}
         batches += clients.source.idle(policy, busy, now_ms=now_ms)
         if not batches:
             return None
         self._topic_ids = clients.guard.ask(sorted({b.partition.topic for b in batches}))
+        self._begun_s = self._clock.monotonic()
         clients.producer.begin()
         _log.debug("transaction begun", batches=len(batches))
         self._in_flight = BatchSet(self._epoch(clients), group, policy, tuple(batches))
@@ -143,7 +147,7 @@ class Lane:
     def enforce(self, batches: BatchSet) -> tuple[Enforced, ...]:
         """Decide on every batch; reads the control log on before an unknown id is refused."""
         self._current(batches)
-        held = self._held.subscriptions
+        held = self._held.ids
         enforced = tuple(enforce(b, batches.policy, held=held) for b in batches.batches)
         if not any(map(may_be_new, enforced)):
             return enforced
@@ -157,8 +161,12 @@ class Lane:
     def route(self, batches: BatchSet, enforced: tuple[Enforced, ...]) -> tuple[Routed, ...]:
         """Produce every batch inside the open transaction."""
         producer = self._current(batches).producer
-        timeout_s = self._settings.send_timeout_s
-        return tuple(route(one, producer, timeout_s=timeout_s) for one in enforced)
+        # One bound for the whole set, or a wide fan-out would outlast the transaction.
+        deadline_s = self._clock.monotonic() + self._settings.send_timeout_s
+        return tuple(
+            route(one, producer, timeout_s=max(0.0, deadline_s - self._clock.monotonic()))
+            for one in enforced
+        )
 
     def meter(self, batches: BatchSet, routed: tuple[Routed, ...]) -> tuple[Metered, ...]:
         """One segment a batch, in chain order.
@@ -197,6 +205,7 @@ class Lane:
         self._in_flight = None
         self._held.committed(metered)
         _count(metered)
+        metrics.TRANSACTION_SECONDS.observe(self._clock.monotonic() - self._begun_s)
         _log.debug("transaction committed", segments=len(metered))
 
     def fail(self, error: WeirError) -> None:
@@ -221,7 +230,7 @@ class Lane:
             else:
                 clients.source.forget()
                 for tp in clients.partitions.routable():
-                    clients.partitions.ends.pop(tp, None)
+                    clients.partitions.read_again(tp)
                     clients.consumer.seek(tp, clients.partitions.chains[tp].next_offset)
                 return
         self.rebuild()
@@ -322,7 +331,9 @@ class Lane:
             timeout_s = self._settings.request_timeout_s
             return self._committed.partitions(topic, timeout_s=timeout_s) > 0
 
-        if self._held.retry(exists, now_s=self._clock.monotonic()):
+        now_s = self._clock.monotonic()
+        released = [held.retry(exists, now_s=now_s) for held in (self._held, self._waiting)]
+        if any(released):
             self.rebuild()
             self._subscribe(self._opened())
 
@@ -339,7 +350,7 @@ class Lane:
         clients.partitions.stop(tp, "topic-recreated", why)
 
     def _hold_back(self, clients: Clients, error: WeirError, batches: BatchSet) -> None:
-        """Find the delivery topic that is to blame; the error often names none."""
+        """Find the topic that is to blame; the error often names none."""
         now_s = self._clock.monotonic()
         if isinstance(error, DeliveryUnwritableError):
             self._held.hold(error.subscription, error.topic, str(error), now_s=now_s)
@@ -351,11 +362,26 @@ class Lane:
             for batch in batches.batches
             for rule in batches.policy.products[batch.product.id].active()
         }
+        quarantines = {b.product.quarantine_topic: b.product.id for b in batches.batches}
         unwritable = clients.producer.unwritable(
-            sorted(rules), timeout_s=self._settings.request_timeout_s
+            sorted({**rules, **quarantines}), timeout_s=self._settings.request_timeout_s
         )
         for topic in unwritable:
-            self._held.hold(rules[topic], topic, f"topic {topic}: {error}", now_s=now_s)
+            why = f"topic {topic}: {error}"
+            if topic in rules:
+                self._held.hold(rules[topic], topic, why, now_s=now_s)
+            else:
+                self._wait_whole(clients, quarantines[topic], topic, why, now_s=now_s)
+
+    def _wait_whole(
+        self, clients: Clients, product: str, topic: str, why: str, *, now_s: float
+    ) -> None:
+        """Without its quarantine topic a product's refused records would be lost: it waits."""
+        self._waiting.hold(product, topic, why, now_s=now_s)
+        source = self._tail.policy.products[product].topic
+        for tp in clients.partitions.routable():
+            if tp.topic == source:
+                clients.partitions.stop(tp, "quarantine-unwritable", why)
 
     def _abort(self, clients: Clients) -> None:
         # Flush first: abort without it turns fatal after a few turns (KIP-890).

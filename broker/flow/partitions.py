@@ -5,8 +5,10 @@ assigned ─recover─▶ owned ─revoked or lost─▶ gone
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from broker import metrics
 from broker.alarms import clear_alarm, raise_alarm
 from broker.domain.policy import Policy, ProductRule
 from broker.errors import ChainBrokenError, LogTimeoutError, WeirError
@@ -89,15 +91,28 @@ class Partitions:
         self.stopped[partition] = kind
         raise_alarm(kind, subject, why)
 
+    def read_again(self, partition: TopicPartition) -> None:
+        """Reading goes back to the chain's end: what was seen beyond it will be seen again."""
+        self.ends.pop(partition, None)
+        self.gaps.pop(partition, None)
+
     def _leave(self, partitions: Sequence[TopicPartition]) -> None:
         self.epoch += 1
         for tp in partitions:
             self.chains.pop(tp, None)
             self.ends.pop(tp, None)
             self.gaps.pop(tp, None)
+            self._forget_lag(tp)
             kind = self.stopped.pop(tp, None)
             if kind is not None:
                 clear_alarm(kind, f"{tp.topic}/{tp.partition}")
+
+    def _forget_lag(self, tp: TopicPartition) -> None:
+        """Another router tells of it now."""
+        product = self._tail.policy.product_of(tp.topic)
+        if product is not None:
+            with suppress(KeyError):
+                metrics.LAG_RECORDS.remove(product.id, str(tp.partition))
 
     def _committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Committed]:
         """Committed offsets; a crashed owner's open transaction holds the answer up."""

@@ -14,12 +14,14 @@ class LaneSettings:
     records_max: int = 25_000
     output_max_bytes: int = 32 * MIB
     poll_timeout_s: float = 0.1
-    # One transaction: send, flush, send_offsets and commit must end before the broker gives the
-    # transaction up (transaction.timeout.ms 15,000), or its outcome would be unknown each time.
+    # One transaction: send (the whole set), the check of topic ids, flush, send_offsets and commit
+    # must end before the broker gives the transaction up (transaction.timeout.ms 15,000), or its
+    # outcome would be unknown each time.
     send_timeout_s: float = 3.0
-    flush_timeout_s: float = 5.0
+    topic_ids_timeout_s: float = 1.5
+    flush_timeout_s: float = 4.0
     offsets_timeout_s: float = 2.0
-    commit_timeout_s: float = 4.0
+    commit_timeout_s: float = 3.5
     # A crashed owner's transaction blocks committed() until the broker has given it up.
     recover_timeout_s: float = 25.0
     request_timeout_s: float = 5.0

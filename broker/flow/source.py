@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from broker.alarms import raise_alarm
 from broker.domain.policy import Policy, ProductRule
+from broker.errors import PoisonedBatchError
 from broker.flow.batch import Batch
 from broker.flow.chain import Chain
 from broker.flow.partitions import Gap, Partitions, products_by_topic
@@ -100,7 +101,11 @@ class Source:
         if size_bytes <= room_bytes or len(records) <= 1:
             return fetched, size_bytes
         count = max(1, len(records) * room_bytes // size_bytes)
-        rest = replace(fetched, records=records.slice(count, len(records)))
+        rest = replace(
+            fetched,
+            records=records.slice(count, len(records)),
+            position=records.offsets[count],
+        )
         self._waiting.append(rest)
         fits = records.slice(0, count)
         kept = Fetched(fetched.partition, fits, next_offset=records.offsets[count])
@@ -113,6 +118,7 @@ class Source:
         if self._ahead_of_clock(fetched, now_ms):
             return
         chain = self._partitions.chains[tp]
+        self._check_follows(fetched, chain)
         first_offset = chain.next_offset
         gap = self._passed_gap(fetched)
         if gap is not None:
@@ -138,6 +144,20 @@ class Source:
             first_offset = next_offset
         if fetched.unreadable_at is not None:
             self._skip(tp, fetched.unreadable_at)
+
+    def _check_follows(self, fetched: Fetched, chain: Chain) -> None:
+        """A segment covers all from the chain's end on: nothing in between may be unread.
+
+        Raises:
+            PoisonedBatchError: reading began further on, so a fetch was lost on the way.
+        """
+        tp = fetched.partition
+        gap = self._partitions.gaps.get(tp)
+        read = max(
+            chain.next_offset, self._partitions.ends.get(tp, 0), gap.next_offset if gap else 0
+        )
+        if fetched.position > read:
+            raise PoisonedBatchError(f"{tp}: read from {fetched.position} on, {read} follows on")
 
     def _ahead_of_clock(self, fetched: Fetched, now_ms: int) -> bool:
         highest = max(fetched.records.timestamps_ms, default=0)

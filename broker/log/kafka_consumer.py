@@ -5,6 +5,7 @@ batch is accepted as long as its partitions have stayed, and refused once they h
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import confluent_kafka as ck
 import structlog
@@ -90,6 +91,7 @@ class KafkaConsumer:
         if self._moved:
             self._drop_moved(fetched)
         for place, brought in fetched.items():
+            fetched[place] = replace(brought, position=self._positions.get(place, -1))
             self._positions[place] = brought.next_offset
             if brought.unreadable_at is not None:
                 self.seek(place, brought.unreadable_at)  # what was fetched behind it is dropped

@@ -168,11 +168,12 @@ class MemoryConsumer:
 
     def _fetch_one(self, partition: TopicPartition, records_max: int) -> Fetched:
         log = self.broker.partition(partition)
+        position = self._positions[partition]
         entries, next_offset, unreadable_at = log.visible(
-            self._positions[partition], records_max=records_max, committed=True
+            position, records_max=records_max, committed=True
         )
         self._positions[partition] = next_offset
         at_end = next_offset == log.last_stable and self._ended.get(partition) != next_offset
         if at_end:
             self._ended[partition] = next_offset
-        return Fetched(partition, records_of(entries), next_offset, at_end, unreadable_at)
+        return Fetched(partition, records_of(entries), next_offset, at_end, unreadable_at, position)

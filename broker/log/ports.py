@@ -69,6 +69,7 @@ class Fetched:
     `next_offset`: where reading goes on after these records. `at_end`: the partition's end (its
     last stable offset) was reported at `next_offset`, transaction markers included; a consumer
     reports each end once, possibly one poll after the records before it, and again after a seek.
+    `position`: the offset that reading began at, -1 where the client does not say.
     `unreadable_at`: the offset of a record that cannot be decompressed, or has a header name that
     is no UTF-8; reading stops before it until the caller seeks past.
     """
@@ -78,6 +79,7 @@ class Fetched:
     next_offset: int
     at_end: bool = False
     unreadable_at: int | None = None
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,13 @@ def _expected(
     """What each subscription is to see of one partition, and the refused values."""
     expected: dict[str, list[Entry]] = defaultdict(list)
     refused: list[bytes | None] = []
-    for segment in (s for s in chain if s["kind"] == "records"):
+    for segment in chain:
+        if segment["kind"] != "records":
+            if segment["deliveries"] or segment["source_records"]:
+                raise BrokenError(
+                    f"segment {segment['number']}: {segment['kind']}, but it delivers"
+                )
+            continue
         offsets = range(segment["first_offset"], segment["next_offset"])
         entries = [source[offset] for offset in offsets if offset in source]
         valid = [entry for entry in entries if model.valid(entry, segment["seq"])]

@@ -322,9 +322,24 @@ class World:
         self.log.interfere(interfere)
         return f"{outcome.value} in {countdown} calls"
 
+    def close_period(self) -> str:
+        """Every partition is to prove that billing time has reached now."""
+        self._publish(ev.PeriodClosing(PRODUCT, self.clock.ms))
+        return "period closes"
+
+    def spoil(self) -> str:
+        """A record that is there turns out impossible to decompress."""
+        partition = self.random.randrange(PARTITIONS)
+        records = [e for e in self.log.entries(TOPIC)[partition] if not e.marker]
+        if not records:
+            return "nothing to spoil"
+        offset = self.random.choice(records[-3:]).offset
+        self.log.set_readable(TopicPartition(TOPIC, partition), offset, readable=False)
+        return f"spoiled {partition}@{offset}"
+
     def bar(self) -> str:
         """A delivery topic cannot be written, or can be again."""
-        topic = self.random.choice(sorted(self.model.delivery_topics.values()))
+        topic = self.random.choice([*sorted(self.model.delivery_topics.values()), QUARANTINE])
         writable = self.random.random() < 0.5
         self.log.set_writable(topic, writable=writable)
         return f"{topic} writable: {writable}"
