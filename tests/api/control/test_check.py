@@ -151,6 +151,9 @@ def test_another_s_product_is_absent(world: Any, trade: Any) -> None:
 
 def test_topic_that_is_gone_is_our_fault(world: Any, trade: Any) -> None:
     """A topic that Kafka does not have is no fault of the seller's."""
+    for topic in (TOPIC, QUARANTINE):
+        world.log.delete_topic(topic)
+        world.topics.discard(topic)
     answer = world.get(f"/products/{PRODUCT}/check", trade.seller)
 
     assert answer.status_code == 503
