@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
@@ -12,6 +12,7 @@ from broker.api.fields import WHOLE, Body, Line, ObjectId, Text, VersionPath, Vi
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
+from broker.billing.price import parse_price
 from broker.control import plans
 from broker.domain import plan as rules
 from broker.domain.period import LENGTH_MAX_S, LENGTH_MIN_S
@@ -21,6 +22,12 @@ router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 # In OpenAPI `app.py` puts `schemas/price.schema.json` in its place.
 PriceJson = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "title": "Price"})]
+
+
+def _read(price: dict[str, Any]) -> dict[str, Any]:
+    """The price, read once before anything else takes it: what is no price can be nested deep."""
+    parse_price(price)
+    return price
 
 
 class MonthlyPeriod(Body):
@@ -72,7 +79,7 @@ class PlanView(View):
 class TermsIn(Body):
     """What a version says."""
 
-    price: PriceJson
+    price: Annotated[PriceJson, AfterValidator(_read)]
     period: PeriodJson
     delivery_retention_ms: Annotated[int, WHOLE] = Field(
         default=rules.DELIVERY_RETENTION_DEFAULT_MS,

@@ -118,3 +118,14 @@ def test_our_own_failure_tells_nothing(world: Any, monkeypatch: pytest.MonkeyPat
     answer = world.post("/organisations/acme/accounts", acme, {"name": "edge"})
     assert "secret" not in str(_problem(answer, 500))
     assert world.get("/organisations/acme/accounts/edge", acme).status_code == 404
+
+
+@pytest.mark.parametrize("depth", [50, 300, 900, 100_000])
+def test_a_body_of_great_depth(world: Any, trade: Any, depth: int) -> None:
+    """However deep a body is nested, it is refused, with an idempotency key or without."""
+    price = '{"currency": "EUR", "model": "flat", "amount": ' + "[" * depth + "]" * depth + "}"
+    content = '{"price": ' + price + ', "period": {"length_s": 60}}'
+    headers = trade.seller | {"Content-Type": "application/json"}
+    for one in (headers, headers | {"Idempotency-Key": "k"}):
+        answer = world.client.post("/v1/plans/acme/basic/versions", headers=one, content=content)
+        assert answer.status_code in {400, 422}, answer.text
