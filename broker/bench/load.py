@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from broker.config import KafkaConfig
 from broker.errors import OperatingError
+from broker.log import kafka_settings
 
 RECORD_BYTES = 233
 PARTITIONS = 4
@@ -77,10 +78,7 @@ def delete(admin: AdminClient, names: Sequence[str]) -> None:
 
 def fill(config: KafkaConfig, topic: str, records: int) -> None:
     """Produce `records` evenly over the partitions."""
-    producer = ck.Producer(
-        config.client()
-        | {"linger.ms": 5, "batch.size": 1 << 20, "queue.buffering.max.messages": 1_000_000}
-    )
+    producer = ck.Producer(config.client() | kafka_settings.producing(None))
     value = record()
     for number in range(records // PARTITIONS):
         key = number.to_bytes(8)

@@ -16,6 +16,7 @@ import confluent_kafka as ck
 
 from broker.bench.load import PARTITIONS
 from broker.config import KafkaConfig, home_from, kafka_config
+from broker.log import kafka_settings
 
 BATCH_RECORDS = 25_000
 _TIMEOUT_S = 60.0
@@ -46,33 +47,17 @@ def consumer(config: KafkaConfig, source: str) -> ck.Consumer:
     """Reads all partitions of the source from the beginning."""
     made = ck.Consumer(
         config.client()
-        | {
-            "group.id": f"bench-{uuid.uuid4()}",
-            "group.protocol": "consumer",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "fetch.queue.backoff.ms": 5,
-            "fetch.message.max.bytes": 4 << 20,
-            "queued.min.messages": 200_000,
-        }
+        | kafka_settings.fetching(committed=True)
+        | kafka_settings.member(f"bench-{uuid.uuid4()}")
+        | {"auto.offset.reset": "earliest", "enable.partition.eof": False}
     )
     made.subscribe([source])
     return made
 
 
 def producer(config: KafkaConfig, transactional_id: str | None) -> ck.Producer:
-    """Batches of 1 MiB, a queue that holds a transaction."""
-    settings: dict[str, object] = {
-        "linger.ms": 5,
-        "batch.size": 1 << 20,
-        "queue.buffering.max.messages": 1_000_000,
-        "queue.buffering.max.kbytes": 1 << 20,
-        "enable.idempotence": True,
-    }
-    if transactional_id:
-        settings |= {"transactional.id": transactional_id, "transaction.timeout.ms": 60_000}
-    return ck.Producer(config.client() | settings)
+    """With the router's own settings, codec included: an untuned peer is no peer."""
+    return ck.Producer(config.client() | kafka_settings.producing(transactional_id))
 
 
 def copy(

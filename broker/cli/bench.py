@@ -3,10 +3,18 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from broker.config import home_from
+
+
+LEAST = {
+    "router_vs_bare_eos_fanout1": 0.6,
+    "router_vs_bare_eos_fanout4": 0.6,
+    "router_vs_plain_faust": 40.0,
+}
 
 
 @click.command()
@@ -14,18 +22,16 @@ from broker.config import home_from
 @click.option("--records", default=600_000, show_default=True, help="A round of each contender.")
 @click.option("--faust-records", default=20_000, show_default=True, help="Of plain Faust.")
 @click.option("--rounds", default=5, show_default=True, help="Counted rounds; medians are shown.")
+@click.option("--check", is_flag=True, help="Exit 1 below 0.6, 0.6 and 40 times the peers.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
-    home: Path | None, records: int, faust_records: int, rounds: int, *, as_json: bool
+    home: Path | None, records: int, faust_records: int, rounds: int, *, check: bool, as_json: bool
 ) -> None:
     """Measure the router beside bare loops and plain Faust, on a broker of its own.
 
-    Exits 0 when every contender's output was whole; 1 if one lost or repeated a record.
+    Exits 0 when every contender's output was whole; 1 if one lost or repeated a record, or --check fails.
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from broker.bench.run import medians, run
+    from broker.bench.run import run
 
     result = run(
         records=records,
@@ -38,7 +44,18 @@ def bench(
     (place / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
     if as_json:
         click.echo(json.dumps(result))
-        return
+    else:
+        _print(result, rounds)
+    if check and any(result["ratios"][name] < least for name, least in LEAST.items()):
+        raise SystemExit(1)
+
+
+def _print(result: dict[str, Any], rounds: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from broker.bench.run import medians
+
     table = Table("contender", "records/s", "CPU µs a record", title=f"median of {rounds}")
     for name, figures in medians(result).items():
         table.add_row(name, f"{figures.rate:,.0f}", f"{figures.cpu_us:.2f}")
