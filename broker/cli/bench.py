@@ -9,7 +9,6 @@ import click
 
 from broker.config import home_from
 
-
 LEAST = {
     "router_vs_bare_eos_fanout1": 0.6,
     "router_vs_bare_eos_fanout4": 0.6,
@@ -29,7 +28,8 @@ def bench(
 ) -> None:
     """Measure the router beside bare loops and plain Faust, on a broker of its own.
 
-    Exits 0 when every contender's output was whole; 1 if one lost or repeated a record, or --check fails.
+    Exits 0 when every contender's output was whole; 1 if one lost or repeated a record, or if
+    --check fails.
     """
     from broker.bench.run import run
 
