@@ -76,9 +76,11 @@ def delete(admin: AdminClient, names: Sequence[str]) -> None:
         future.result(_TIMEOUT_S)
 
 
-def fill(config: KafkaConfig, topic: str, records: int) -> None:
+def fill(config: KafkaConfig, topic: str, records: int, *, codec: str = "lz4") -> None:
     """Produce `records` evenly over the partitions."""
-    producer = ck.Producer(config.client() | kafka_settings.producing(None))
+    producer = ck.Producer(
+        config.client() | kafka_settings.producing(None) | {"compression.type": codec}
+    )
     value = record()
     for number in range(records // PARTITIONS):
         key = number.to_bytes(8)
