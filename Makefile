@@ -38,6 +38,9 @@ format: $(STAMP) ## put the code into its one form
 bench: $(STAMP) ## measure the router beside its peers
 	@$(BIN)/weir bench
 
+faults: $(STAMP) ## break the exchange on purpose, check that nothing is lost or doubled
+	@$(BIN)/weir faults
+
 up: $(STAMP) ## start the exchange on this machine
 	@$(BIN)/weir up
 

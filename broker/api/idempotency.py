@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
@@ -55,7 +56,7 @@ class Once:
         """The answer of `make`, now or from the first time.
 
         Raises:
-            ConflictError: the key came with another request before.
+            ConflictError: the key came with another request, or another token, before.
         """
         if self.key is None:
             return _response(_answer(make()))
@@ -112,7 +113,14 @@ class Once:
 
     def _open(self, sealed: bytes) -> dict[str, Any]:
         nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        answer: dict[str, Any] = json.loads(self._cipher().decrypt(nonce, text, None))
+        try:
+            opened = self._cipher().decrypt(nonce, text, None)
+        except InvalidTag as error:
+            # The operator's scope outlives its token; the answer was sealed with the one before.
+            raise ConflictError(
+                f"Idempotency-Key {self.key}: came with another token before; send a new key"
+            ) from error
+        answer: dict[str, Any] = json.loads(opened)
         return answer
 
 
