@@ -37,11 +37,11 @@ FIRST = Segment(
     flow="live",
     kind="records",
     number=1,
-    first_offset=40,
+    first_offset=0,
     next_offset=50,
     seq=7,
-    source_records=10,
-    source_bytes=1000,
+    source_records=50,
+    source_bytes=5000,
     refused=(),
     quarter_ms=900_000,
     billing_first_ms=900_001,
@@ -74,9 +74,12 @@ ONE = entry(FIRST)
 COVERED = Coverage(1, ONE.digest, 50, 7, 900_100)
 
 
-def test_the_first_segment_may_begin_anywhere() -> None:
-    """Number 1 that names the genesis digest begins the chain, wherever the source's log began."""
+def test_the_first_segment_begins_at_0() -> None:
+    """Number 1 names the genesis digest and begins at 0: what a log lost before is a gap in it."""
     assert judge(NOTHING, ONE, None) == Applied(COVERED)
+    later = judge(NOTHING, entry(replace(FIRST, first_offset=40)), None)
+    assert isinstance(later, Stopped)
+    assert "begins at 40, coverage ends at 0" in str(later.error)
 
 
 def test_the_next_segment_moves_coverage_on() -> None:
