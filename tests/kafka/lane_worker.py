@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
+from broker import metrics
 from broker.clock import SystemClock
 from broker.config import KafkaConfig
 from broker.errors import WeirError
@@ -49,10 +50,10 @@ class Careless(Lane):
 class Worker:
     """The process, seen from the test; a context manager."""
 
-    def __init__(self, config: KafkaConfig, name: str, *, careless: bool = False) -> None:
+    def __init__(self, config: KafkaConfig, name: str, *, lane_class: type[Lane] = Lane) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, config, name, careless))
+        self._process = context.Process(target=_serve, args=(theirs, config, name, lane_class))
         self._name = name
 
     def __enter__(self) -> Self:
@@ -89,6 +90,10 @@ class Worker:
         """Poll the group once, dropping what comes; whether it lost all and got some back."""
         return bool(self._ask("rejoin"))
 
+    def watch(self) -> list[str]:
+        """Look at the topics as it does every two seconds; the alarms that stand, sorted."""
+        return list(self._ask("watch"))
+
     def commit_held(self) -> str:
         """Commit what `hold` left; the name of the error, empty where it was accepted."""
         return str(self._ask("commit_held"))
@@ -104,11 +109,11 @@ class Worker:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, config: KafkaConfig, name: str, careless: bool) -> None:  # noqa: FBT001  positional across a process
+def _serve(pipe: Connection, config: KafkaConfig, name: str, lane_class: type[Lane]) -> None:
     kafka_settings.TRANSACTION_TIMEOUT_S = TRANSACTION_TIMEOUT_S
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with ThreadPoolExecutor(1) as guard:
-        lane = (Careless if careless else Lane)(
+        lane = lane_class(
             KafkaLog(config),
             instance=name,
             settings=LaneSettings(),
@@ -169,3 +174,12 @@ class _Steps:
             self._lane.fail(error)
             return type(error).__name__
         return ""
+
+    def watch(self) -> list[str]:
+        try:
+            self._lane.observe()
+        except WeirError as error:
+            self._lane.fail(error)
+        samples = [sample for family in metrics.ALARM.collect() for sample in family.samples]
+        labels = [sample.labels for sample in samples if sample.value]
+        return sorted(f"{one['kind']}: {one['subject']}" for one in labels)
