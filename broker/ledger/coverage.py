@@ -115,7 +115,7 @@ def judge(coverage: Coverage, entry: Entry, stored_digest: bytes | None) -> Verd
 def _does_not_follow(last: Coverage, segment: Segment) -> str | None:
     if segment.previous_digest != last.digest:
         return "it names another segment before it than the one applied"
-    if last.number and segment.first_offset != last.next_offset:
+    if segment.first_offset != last.next_offset:
         return f"it begins at {segment.first_offset}, coverage ends at {last.next_offset}"
     if segment.next_offset < segment.first_offset:
         return f"it ends at {segment.next_offset}, before its begin {segment.first_offset}"
