@@ -35,6 +35,7 @@ VERBS = {
     "ledger": "broker.cli.ledger:ledger",
     "bench": "broker.cli.bench:bench",
     "faults": "broker.cli.faults:faults",
+    "transactions": "broker.cli.transactions:transactions",
 }
 
 
