@@ -1,6 +1,8 @@
 """Idempotency-Key: what is sent twice is created once."""
 
 import threading
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import text
@@ -36,6 +38,21 @@ def test_a_key_belongs_to_a_token(world: Any) -> None:
     one = world.post("/organisations/acme/tokens", _key(acme, "k"), {"name": "a"})
     two = world.post("/organisations/grid/tokens", _key(grid, "k"), {"name": "b"})
     assert (one.status_code, two.status_code) == (201, 201)
+
+
+def test_a_key_of_a_rotated_operator_token(world: Any) -> None:
+    """The operator's new token cannot read an answer sealed with the old one: a conflict."""
+    body = {"id": "acme", "name": "Acme"}
+    assert world.post("/organisations", _key(world.operator, "k"), body).status_code == 201
+    state, before = world.client.app.state, world.client.app.state.services
+    state.services = replace(before, operator_sha256=sha256(b"the-next").digest())
+    try:
+        operator = {"Authorization": "Bearer the-next"}
+        again = world.post("/organisations", _key(operator, "k"), body)
+    finally:
+        state.services = before
+    assert again.status_code == 409
+    assert "send a new key" in again.json()["detail"]
 
 
 def test_what_failed_may_be_tried_again(world: Any) -> None:
