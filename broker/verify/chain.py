@@ -65,6 +65,9 @@ def faults(link: Link, segment: SegmentLine, rules: Rules | None) -> Iterator[st
         yield f"segment {number} is of unknown kind {segment.kind}"
     if (segment.kind == "empty") != (segment.first_offset == segment.next_offset):
         yield f"segment {number} is of kind {segment.kind} and covers its offsets otherwise"
+    if segment.kind != "records" and any(any(m[:2]) for m in segment.deliveries.values()):
+        records = sum(metered.records for metered in segment.deliveries.values())
+        yield f"segment {number} is of kind {segment.kind} and meters {records} records"
     if segment.quarter_ms != segment.billing_first_ms - segment.billing_first_ms % QUARTER_MS:
         yield f"segment {number} states quarter {segment.quarter_ms}, its first record another"
     if segment.kind == "records":

@@ -63,7 +63,8 @@ class Shares:
         tally = self.place.findings.tally(subscription)
         if due is not None:
             tally.add("entitled", due.records, due.billed_bytes)
-            if due.records and due != Measured(*metered):
+            nothing = not any((*due[:2], *metered[:2]))
+            if not nothing and due != Measured(*metered):
                 self.place.differ("chain", _metering_fault(due, metered), segment, subscription)
         if subscription not in self.deliveries:
             self.deliveries[subscription] = self.opened(subscription)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from typing import Literal
 
 import pytest
 
@@ -358,3 +359,38 @@ def test_segment_missing_everywhere(routed: Exchange) -> None:
     assert any(f"segments {missing.number} to" in one.what for one in named)
     rows = {row.subscription: row.metered_records for row in routed.recount().subscriptions}
     assert rows[BUYER] == 11
+
+
+@pytest.mark.parametrize("kind", ["empty", "gap", "records"])
+def test_usage_invented_where_nothing_was_due(
+    exchange: Exchange, kind: Literal["records", "empty", "gap"]
+) -> None:
+    """A well chained, booked segment that meters records for which nothing was due."""
+    exchange.produce(10)
+    exchange.route()
+    place, last, digest = last_segment(exchange)
+    _, again = first_segment(exchange)
+    mine = next(one for one in again.deliveries if one.subscription == BUYER)
+    refused = 1 if kind == "records" else 0
+    if refused:
+        exchange.send(TOPIC, 0, [b"{}"])
+    forged = replace(
+        last,
+        kind=kind,
+        number=last.number + 1,
+        first_offset=last.next_offset,
+        next_offset=last.next_offset + (kind != "empty"),
+        previous_digest=digest,
+        source_records=refused,
+        source_bytes=3 * refused,
+        quarter_ms=last.watermark_ms - last.watermark_ms % (15 * 60 * 1000),
+        billing_first_ms=last.watermark_ms,
+        deliveries=(replace(mine, records=1_000),),
+    )
+    append(exchange, place, forged)
+    exchange.book()
+    named = [one for one in differences(exchange) if one.subscription == BUYER]
+    assert "metered 1000 records" in named[0].what
+    assert "entitled were 0" in named[0].what
+    rows = {row.subscription: row for row in exchange.recount().subscriptions}
+    assert (rows[BUYER].entitled_records, rows[BUYER].billed_records) == (10, 1_010)
