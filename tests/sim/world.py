@@ -328,12 +328,16 @@ class World:
         return "period closes"
 
     def spoil(self) -> str:
-        """A record that is there turns out impossible to decompress."""
-        partition = self.random.randrange(PARTITIONS)
-        records = [e for e in self.log.entries(TOPIC)[partition] if not e.marker]
-        if not records:
-            return "nothing to spoil"
-        offset = self.random.choice(records[-3:]).offset
+        """A record arrives that nobody can decompress: it was so from the start."""
+        before = {p: len(entries) for p, entries in self.log.entries(TOPIC).items()}
+        self.produce()
+        fresh = [
+            (partition, entry.offset)
+            for partition, entries in self.log.entries(TOPIC).items()
+            for entry in entries[before[partition] :]
+            if not entry.marker
+        ]
+        partition, offset = self.random.choice(fresh)
         self.log.set_readable(TopicPartition(TOPIC, partition), offset, readable=False)
         return f"spoiled {partition}@{offset}"
 
