@@ -141,6 +141,9 @@ class Walk:
         if self.source is None:
             self.place.range(findings.chain_only, segment, "the source topic is gone")
             return None
+        if segment.next_offset > self.source.end:
+            # Its end is a snapshot; on a working exchange the segment may be younger.
+            self.source.refresh()
         if not self.link.number:
             self._never_routed(segment, unread_before(self.source, segment))
         run = self.source.until(segment.next_offset)
