@@ -13,6 +13,7 @@ from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
 from broker.billing import close
 from broker.billing.close import Proof
+from broker.billing.ending import ledger_drained
 from broker.control import outbox, products
 
 router = APIRouter(prefix="/v1/products", tags=["periods"])
@@ -104,4 +105,10 @@ def list_closes(object_id: ObjectPath, call: CallDep, wanted: WantedDep) -> dict
 def read_close(object_id: ObjectPath, end_ms: EndMs, call: CallDep) -> Proof:
     """One close: which partitions have not proven it, and whether it was billed."""
     product = products.get(call.session, object_id, by=call.actor)
-    return close.proof(call.session, product.id, end_ms)
+    return close.proof(
+        call.session,
+        product.id,
+        end_ms,
+        now=call.now,
+        drained=lambda: ledger_drained(call.services.log, call.session),
+    )

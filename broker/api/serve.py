@@ -27,6 +27,7 @@ from broker.api.health import Check, health_router
 from broker.api.idempotency import purge
 from broker.api.security import authenticate
 from broker.api.services import Services
+from broker.billing.ending import ledger_drained
 from broker.billing.runner import settle_proven
 from broker.clock import SystemClock
 from broker.config import Connections
@@ -144,11 +145,18 @@ def _tasks(services: Services, tasks: Engine, log: Log, provisioner: Provisioner
         with sessions.begin() as session:
             subscriptions.expire_due(session, now=services.clock())
 
+    def bill() -> None:
+        def drained() -> bool:
+            with sessions() as session:
+                return ledger_drained(log, session)
+
+        settle_proven(sessions, clock=services.clock, drained=drained)
+
     return [
         Task("relay", Relay(tasks, log, clock=services.clock).run),
         Task("provision", lambda stop: provisioner.run(stop, clock=services.clock)),
         Task("expiry", every(_EXPIRY_S, expire)),
-        Task("billing", every(_BILLING_S, lambda: settle_proven(sessions, clock=services.clock))),
+        Task("billing", every(_BILLING_S, bill)),
         Task("tidy", every(_TIDY_S, lambda: purge(services))),
     ]
 

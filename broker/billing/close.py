@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from broker.billing.ending import Drained, never_drained, why_open
 from broker.control import outbox
 from broker.domain.events import PeriodClosing
 from broker.domain.segment import LIVE
@@ -98,8 +99,22 @@ def request_close(
     return _close(existing)
 
 
-def proof(session: Session, product: str, end_ms: int) -> Proof:
+def proof(
+    session: Session,
+    product: str,
+    end_ms: int,
+    *,
+    now: datetime,
+    drained: Drained = never_drained,
+) -> Proof:
     """Whether a close is complete, or which partitions are missing.
+
+    Args:
+        session: reads the ledger's tables.
+        product: its id.
+        end_ms: of the close.
+        now: for a product whose topic has ended; see `broker/billing/ending.py`.
+        drained: likewise; asked only for such a product.
 
     Raises:
         NotFoundError: nobody has asked to close the product at that end.
@@ -107,7 +122,7 @@ def proof(session: Session, product: str, end_ms: int) -> Proof:
     row = session.get(PeriodCloseRow, (product, end_ms))
     if row is None:
         raise NotFoundError("period close", f"{product} at {iso(end_ms)}")
-    return Proof(close=_close(row), missing=_missing(session, _close(row)))
+    return Proof(close=_close(row), missing=_missing(session, _close(row), now, drained))
 
 
 def closes(
@@ -140,7 +155,9 @@ def iso(at_ms: int) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03}Z"
 
 
-def _missing(session: Session, close: Close) -> tuple[Missing, ...]:
+def _missing(
+    session: Session, close: Close, now: datetime, drained: Drained
+) -> tuple[Missing, ...]:
     product = session.get_one(ProductRow, close.product)
     chains = {
         chain.partition: chain
@@ -148,9 +165,11 @@ def _missing(session: Session, close: Close) -> tuple[Missing, ...]:
             select(Chain).where(Chain.topic_id == product.topic_id, Chain.flow == LIVE)
         )
     }
+    ended = product.ended_at is not None
+    open_why = why_open(product.ended_at, now=now, drained=drained) if product.ended_at else None
     missing = []
     for partition in range(product.partitions):
-        why = _why_missing(chains.get(partition), close, ended=product.ended_at is not None)
+        why = open_why or _why_missing(chains.get(partition), close, ended=ended)
         if why is not None:
             missing.append(Missing(partition=partition, why=why))
     return tuple(missing)
@@ -160,7 +179,7 @@ def _why_missing(chain: Chain | None, close: Close, *, ended: bool) -> str | Non
     if chain is not None and chain.hole:
         return f"the ledger waits for a missing segment: {chain.hole}"
     if ended:
-        # The topic is gone: what the chain covers is all there will ever be.
+        # The topic is gone, and `why_open` found nothing: the chain is all there will ever be.
         return None
     if chain is None:
         return "has no segment yet; is a router running?"

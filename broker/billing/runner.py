@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
 from broker.billing.close import Close, proof, unsettled
+from broker.billing.ending import Drained, never_drained
 from broker.billing.invoice import Invoice
 from broker.billing.settle import settle
 from broker.errors import WeirError
@@ -15,12 +16,20 @@ _log = structlog.get_logger()
 
 
 def settle_proven(
-    sessions: sessionmaker[Session], *, clock: Callable[[], datetime]
+    sessions: sessionmaker[Session],
+    *,
+    clock: Callable[[], datetime],
+    drained: Drained = never_drained,
 ) -> list[Invoice]:
     """Settle each close whose proof is complete, each in a transaction of its own.
 
     A product that cannot be billed is logged and does not hold up the others; it is tried again
     the next time. Several processes may call this at once.
+
+    Args:
+        sessions: makes database sessions.
+        clock: the present.
+        drained: asked for products whose topic has ended; see `ending.py`.
 
     Returns:
         The invoices made.
@@ -29,8 +38,10 @@ def settle_proven(
     for close in _waiting(sessions):
         try:
             with sessions.begin() as session:
-                if proof(session, close.product, close.end_ms).complete:
-                    made += settle(session, close.product, close.end_ms, now=clock())
+                now = clock()
+                asked = (session, close.product, close.end_ms)
+                if proof(*asked, now=now, drained=drained).complete:
+                    made += settle(*asked, now=now, drained=drained)
         except WeirError as error:
             _log.error("close not billed", product=close.product, rule=str(error))
     return made

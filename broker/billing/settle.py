@@ -20,6 +20,7 @@ from broker.billing.close import Close, proof
 from broker.billing.contract import Contract, Term
 from broker.billing.contracts import contracts_of
 from broker.billing.currency import exponent
+from broker.billing.ending import Drained, never_drained
 from broker.billing.invoice import Invoice
 from broker.billing.metered import first_usage_ms, metered, metered_by_day
 from broker.billing.rate import Bill
@@ -39,6 +40,7 @@ def settle(
     end_ms: int,
     *,
     now: datetime,
+    drained: Drained = never_drained,
     invoices_max: int = INVOICES_MAX,
 ) -> list[Invoice]:
     """Bill what a close proves, in the caller's transaction.
@@ -48,6 +50,7 @@ def settle(
         product: whose close.
         end_ms: of the close.
         now: when the invoices are made, and issued.
+        drained: asked for a product whose topic has ended; see `ending.py`.
         invoices_max: at most so many; the close is settled once a call makes fewer.
 
     Returns:
@@ -60,7 +63,7 @@ def settle(
     # All closes of the product are locked: two of them settle one after the other.
     locked = select(PeriodCloseRow).where(PeriodCloseRow.product == product).with_for_update()
     closes = {row.end_ms: row for row in session.scalars(locked)}
-    proven = proof(session, product, end_ms)
+    proven = proof(session, product, end_ms, now=now, drained=drained)
     if proven.missing:
         first = proven.missing[0]
         raise ConflictError(

@@ -7,10 +7,12 @@ import pytest
 
 from broker.avro.codec import decode_event
 from broker.billing.close import closes, proof, request_close, unsettled
+from broker.billing.ending import LAST_COMMIT_S, Drained, ledger_drained, never_drained
 from broker.domain.events import PeriodClosing
 from broker.errors import InvalidFieldError, NotFoundError
+from broker.log.memory import MemoryLog
 from broker.store.control import ControlEventRow, ProductRow
-from broker.store.ledger import Chain
+from broker.store.ledger import Chain, UsagePosition
 
 PRODUCT = "windco/wind"
 TOPIC_ID = "11111111-2222-3333-4444-555555555555"
@@ -22,9 +24,13 @@ def ms(at: str) -> int:
     return int(datetime.fromisoformat(at).timestamp()) * 1000
 
 
-def missing(exchange: Any) -> dict[int, str]:
+def missing(
+    exchange: Any, *, after_s: float = 3600, drained: Drained = never_drained
+) -> dict[int, str]:
+    now = datetime.fromisoformat(END) + timedelta(seconds=after_s)
     with exchange.sessions() as session:
-        return {one.partition: one.why for one in proof(session, PRODUCT, ms(END)).missing}
+        found = proof(session, PRODUCT, ms(END), now=now, drained=drained)
+        return {one.partition: one.why for one in found.missing}
 
 
 def test_a_close_is_a_control_event(exchange: Any) -> None:
@@ -71,13 +77,46 @@ def test_a_hole_is_no_proof(exchange: Any) -> None:
 
 
 def test_an_ended_topic_closes_at_its_coverage(exchange: Any) -> None:
-    """A topic that is gone gets no further segment: what is covered is all there will be."""
+    """A topic that is gone gets no further segment, once the ledger has all of weir.usage."""
     exchange.request(END)
     exchange.deliver(BEFORE, partition=0)
     with exchange.sessions.begin() as session:
         product = session.get_one(ProductRow, PRODUCT)
         product.ended_at = datetime.fromisoformat(END)
-    assert missing(exchange) == {}
+    assert missing(exchange, drained=lambda: True) == {}
+
+
+def test_an_ended_topic_waits_for_late_segments(exchange: Any) -> None:
+    """Right after its end a router may still commit, and the ledger may lag: nothing is final."""
+    exchange.request(END)
+    with exchange.sessions.begin() as session:
+        product = session.get_one(ProductRow, PRODUCT)
+        product.ended_at = datetime.fromisoformat(END)
+    soon = missing(exchange, after_s=LAST_COMMIT_S - 1, drained=lambda: True)
+    assert all("a moment longer" in why for why in soon.values())
+    assert len(soon) == 2
+    lagging = missing(exchange, after_s=LAST_COMMIT_S, drained=lambda: False)
+    assert all("has not applied" in why for why in lagging.values())
+    assert len(lagging) == 2
+
+
+def test_drained_means_that_nothing_is_left_to_apply(exchange: Any) -> None:
+    """A record of weir.usage that the ledger has not applied is found, whatever stands behind."""
+    log = MemoryLog(now_ms=lambda: 1)
+    with exchange.sessions() as session:
+        assert not ledger_drained(log, session), "without weir.usage nothing is known"
+    log.create_topic("weir.usage", 2)
+    producer = log.producer(transactional_id="router")
+    producer.init_transactions(timeout_s=1)
+    producer.begin()
+    producer.send_one("weir.usage", 1, key=None, value=b"segment", timeout_s=1)
+    producer.flush(timeout_s=1)
+    producer.commit(timeout_s=1)
+    with exchange.sessions.begin() as session:
+        assert not ledger_drained(log, session)
+        session.add(UsagePosition(partition=1, next_offset=1))
+        session.flush()
+        assert ledger_drained(log, session)
 
 
 def test_the_future_is_not_closed(exchange: Any) -> None:
@@ -93,7 +132,7 @@ def test_only_what_is_published_is_closed(exchange: Any) -> None:
     with exchange.sessions() as session, pytest.raises(NotFoundError):
         request_close(session, "windco/solar", ms(END), by="test", now=now)
     with exchange.sessions() as session, pytest.raises(NotFoundError):
-        proof(session, PRODUCT, ms(END))
+        proof(session, PRODUCT, ms(END), now=now)
 
 
 def test_closes_are_listed(exchange: Any) -> None:
