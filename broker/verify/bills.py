@@ -41,6 +41,13 @@ def invoices_of(engine: Engine, subscription: str) -> Iterator[tuple[Invoice, li
             yield Invoice(**fields, lines=tuple(lines[row.id])), entries[row.id]
 
 
+def billed_subscriptions(engine: Engine) -> list[str]:
+    """Every subscription that has an invoice."""
+    query = select(InvoiceRow.subscription).distinct().order_by(InvoiceRow.subscription)
+    with engine.connect() as connection:
+        return list(connection.scalars(query))
+
+
 def bounds_of(engine: Engine, subscription: str) -> Iterator[tuple[int, ...]]:
     """Of each invoice: from when, up to when, and its period's first moment and end."""
     table = InvoiceRow

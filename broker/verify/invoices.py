@@ -50,6 +50,7 @@ class Money:
                 amounts[member.id] = self._subscription(member, of_product)
         if self.whole:
             self._numbers()
+            self._strangers()
         return amounts
 
     def _subscription(self, member: Subscription, walks: Sequence[Walk]) -> tuple[Amount, ...]:
@@ -130,6 +131,16 @@ class Money:
                 f"{records} records metered in billing time [{first_ms}, {end_ms}) are on no "
                 "invoice although the period is closed",
             )
+
+    def _strangers(self) -> None:
+        """Invoices of subscriptions that the control log never activated."""
+        known = {m.id for product in self.products for m in self.history.members(product)}
+        for subscription in bills.billed_subscriptions(self.engine):
+            if subscription not in known:
+                what = "is billed, but the control log never activated it"
+                self.findings.differ(
+                    Difference(store="billing", what=what, subscription=subscription)
+                )
 
     def _numbers(self) -> None:
         for seller, year, count, first, last, counter in bills.numbering(self.engine):

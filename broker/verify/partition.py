@@ -44,6 +44,7 @@ class Chain:
         self._segments()
         self._catch_up(before)
         self._stored_alone()
+        self._covered()
         self.walk.leftovers()
         self._ends(before)
 
@@ -120,6 +121,44 @@ class Chain:
                 self.walk.place.differ("ledger", what, segment)
             if segment.number == self.walk.link.number + 1 and self.trimmed:
                 self.walk.add(segment)
+
+    def _covered(self) -> None:
+        """The ledger's row of the chain, which decides when a period is closed.
+
+        On a working exchange it may be further on: it must then be where a stored segment is.
+        """
+        link, row = self.walk.link, self.walk.stored.coverage()
+        if row is None:
+            if link.number and self.walk.stored.at(link.number) is not None:
+                self._row_differs("is not there")
+            return
+        if row.hole is not None:
+            self._row_differs(f"waits: {row.hole}")
+        if row.number > link.number:
+            stored = self.walk.stored.at(row.number)
+            if stored is None:
+                self._row_differs(f"reaches segment {row.number}, which is not there")
+            elif (row.digest, row.next_offset, row.seq, row.watermark_ms) != (
+                stored.digest,
+                stored.next_offset,
+                stored.seq,
+                stored.watermark_ms,
+            ):
+                self._row_differs(f"disagrees with its segment {row.number}")
+        elif row.number < link.number:
+            if self.walk.stored.at(link.number) is not None:
+                self._row_differs(f"reaches segment {row.number}, the chain {link.number}")
+        elif (row.digest, row.next_offset, row.seq, row.watermark_ms) != (
+            link.digest,
+            link.next_offset,
+            link.seq,
+            link.watermark_ms,
+        ):
+            self._row_differs(f"disagrees with segment {link.number}")
+
+    def _row_differs(self, what: str) -> None:
+        end = self.walk.link.next_offset
+        self.walk.place.at("ledger", f"the chain's row of coverage {what}", end, end)
 
     def _ends(self, before: int) -> None:
         """The last segment ends where the router group's committed offset stands.
