@@ -109,11 +109,11 @@ def _story(where: Connections, home: Path, actors: Path, screen: Screen) -> Told
 
 
 def _close(market: Market, screen: Screen) -> None:
-    """Up to the end of the last period that is under way, then wait for it to be proven."""
+    """Up to the end of the first period to end, so that no second one begins on any invoice."""
     ends = [
         (s.period_anchor_ms or 0) + (s.period_length_ms or 0) for s in market.subscriptions.values()
     ]
-    end_ms = max(*ends, 0)
+    end_ms = min(ends)
     wait_s = end_ms / 1000 - time.time()
     if wait_s > 0:
         screen.fact(f"the period ends in {wait_s:.0f} s")
@@ -192,7 +192,12 @@ def _report(
 
 
 def _agrees(report: dict[str, Any]) -> bool:
-    return report["verified"] and all(
+    whole = report["source_records"] == report["valid_records"] + report["quarantined"]
+    if not (report["verified"] and whole and report["quarantined"] and report["router_kills"]):
+        return False
+    if None in (report["subscriptions"][-1]["cutover"] or {None: None}).values():
+        return False
+    return all(
         row["entitled"] == row["delivered"] == row["received"] == row["billed_records"]
         and row["received_bytes"] == row["billed_bytes"]
         for row in report["subscriptions"]
