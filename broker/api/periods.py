@@ -35,6 +35,11 @@ class NewClose(Body):
     finalise: bool = Field(
         default=True, description="Issue the invoices at once; false leaves them as drafts."
     )
+    interim: bool = Field(
+        default=True,
+        description="Bill what there is so far of periods that go on; false bills only those "
+        "that have ended, as the exchange does by itself.",
+    )
 
 
 class CloseView(View):
@@ -44,6 +49,7 @@ class CloseView(View):
     end_ms: int
     seq: int
     finalise: bool
+    interim: bool
     requested_at: datetime
     settled_at: datetime | None
 
@@ -80,6 +86,7 @@ def close_period(object_id: ObjectPath, body: NewClose, call: CallDep, once: Onc
             outbox.to_ms(call.now) if body.end_ms is None else body.end_ms,
             by=call.actor.name,
             finalise=body.finalise,
+            interim=body.interim,
             now=call.now,
         )
         location = f"/v1/products/{product.id}/closes/{made.end_ms}"

@@ -27,6 +27,7 @@ from broker.api.health import Check, health_router
 from broker.api.idempotency import purge
 from broker.api.security import authenticate
 from broker.api.services import Services
+from broker.billing.due import request_due
 from broker.billing.ending import ledger_drained
 from broker.billing.runner import settle_proven
 from broker.clock import SystemClock
@@ -49,6 +50,7 @@ from broker.store.migrate import migrate
 _OUTBOX_AGE_MAX_S = 5.0
 _EXPIRY_S = 1.0
 _BILLING_S = 0.5
+_CLOSING_S = 10.0
 _TIDY_S = 600.0
 _GRACE_S = 10
 _STOP_TIMEOUT_S = 12.0
@@ -152,10 +154,14 @@ def _tasks(services: Services, tasks: Engine, log: Log, provisioner: Provisioner
 
         settle_proven(sessions, clock=services.clock, drained=drained)
 
+    def close() -> None:
+        request_due(sessions, now=services.clock())
+
     return [
         Task("relay", Relay(tasks, log, clock=services.clock).run),
         Task("provision", lambda stop: provisioner.run(stop, clock=services.clock)),
         Task("expiry", every(_EXPIRY_S, expire)),
+        Task("closing", every(_CLOSING_S, close)),
         Task("billing", every(_BILLING_S, bill)),
         Task("tidy", every(_TIDY_S, lambda: purge(services))),
     ]

@@ -32,6 +32,7 @@ class Close:
     end_ms: int
     seq: int
     finalise: bool
+    interim: bool
     requested_at: datetime
     settled_at: datetime | None
 
@@ -58,9 +59,18 @@ class Proof:
 
 
 def request_close(
-    session: Session, product: str, end_ms: int, *, by: str, finalise: bool = True, now: datetime
+    session: Session,
+    product: str,
+    end_ms: int,
+    *,
+    by: str,
+    finalise: bool = True,
+    interim: bool = True,
+    now: datetime,
 ) -> Close:
     """Ask every router to prove that billing time has reached `end_ms`; asking again is no error.
+
+    Asking for interim bills where the close had none asks for a new proof.
 
     Args:
         session: the control event is written in its transaction.
@@ -68,6 +78,7 @@ def request_close(
         end_ms: not after `now`: a watermark in the future would move later records with it.
         by: who asks.
         finalise: issue the invoices at once; otherwise they wait as drafts.
+        interim: bill what there is so far of periods that go on; otherwise only those that ended.
         now: the moment of the request.
 
     Raises:
@@ -82,6 +93,10 @@ def request_close(
             "end_ms", f"must not lie in the future, is {iso(end_ms)}; it is {now.isoformat()} now"
         )
     existing = session.get(PeriodCloseRow, (product, end_ms))
+    if existing is not None and interim and not existing.interim:
+        session.delete(existing)
+        session.flush()
+        existing = None
     if existing is None:
         seq = outbox.append(session, PeriodClosing(product=product, end_ms=end_ms), now=now)
         session.flush()
@@ -90,6 +105,7 @@ def request_close(
             end_ms=end_ms,
             seq=seq,
             finalise=finalise,
+            interim=interim,
             requested_at=now,
             requested_by=by,
             settled_at=None,
@@ -196,6 +212,7 @@ def _close(row: PeriodCloseRow) -> Close:
         end_ms=row.end_ms,
         seq=row.seq,
         finalise=row.finalise,
+        interim=row.interim,
         requested_at=row.requested_at,
         settled_at=row.settled_at,
     )

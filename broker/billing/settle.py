@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.billing import invoice as invoices
+from broker.billing.activity import next_activity_ms
 from broker.billing.close import Close, proof
 from broker.billing.contract import Contract, Term
 from broker.billing.contracts import contracts_of
@@ -98,9 +99,9 @@ def _unbilled(
     for term in contract.terms():
         last = _last_invoice(session, contract, term)
         if last is None:
-            at_ms = _next_ms(session, contract, term, term.first_ms)
+            at_ms = next_activity_ms(session, contract, term, term.first_ms)
         elif last.final:
-            at_ms = _next_ms(session, contract, term, last.period_end_ms)
+            at_ms = next_activity_ms(session, contract, term, last.period_end_ms)
         else:
             at_ms = last.period_first_ms
         while at_ms is not None and at_ms < proven_ms:
@@ -110,9 +111,10 @@ def _unbilled(
             news = before is None or (
                 stretch is not None and (stretch.final or before.through_ms < stretch.through_ms)
             )
-            if stretch is not None and news:
+            wanted = stretch is not None and (close.interim or stretch.final)
+            if stretch is not None and news and wanted:
                 yield stretch, before
-            at_ms = _next_ms(session, contract, term, period.end_ms)
+            at_ms = next_activity_ms(session, contract, term, period.end_ms)
 
 
 def _last_invoice(session: Session, contract: Contract, term: Term) -> InvoiceRow | None:
@@ -127,22 +129,6 @@ def _last_invoice(session: Session, contract: Contract, term: Term) -> InvoiceRo
         )
         .limit(1)
     ).one_or_none()
-
-
-def _next_ms(session: Session, contract: Contract, term: Term, from_ms: int) -> int | None:
-    """The first moment of the term from `from_ms` on that has activity or usage."""
-    moments = [
-        max(from_ms, span.first_ms)
-        for span in contract.active
-        if span.end_ms is None or span.end_ms > from_ms
-    ]
-    used_ms = first_usage_ms(session, contract.subscription, from_ms)
-    if used_ms is not None:
-        moments.append(used_ms)
-    first = min(moments, default=None)
-    if first is None or (term.end_ms is not None and first >= term.end_ms):
-        return None
-    return first
 
 
 def _is_over(session: Session, contract: Contract, close: Close) -> bool:

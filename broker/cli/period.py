@@ -30,6 +30,12 @@ def period() -> None:
 )
 @click.option("--draft", is_flag=True, help="Leave the invoices as drafts.")
 @click.option(
+    "--interim/--no-interim",
+    default=True,
+    show_default=True,
+    help="Bill what there is so far of periods that go on, or only those that have ended.",
+)
+@click.option(
     "--wait-s",
     type=click.FloatRange(0, 3600),
     default=60.0,
@@ -37,14 +43,14 @@ def period() -> None:
     help="Wait so long for the invoices; 0 only asks.",
 )
 @calls_api
-def close(call: Call, product: str, end: str, *, draft: bool, wait_s: float) -> None:
+def close(call: Call, product: str, end: str, *, draft: bool, interim: bool, wait_s: float) -> None:
     """Ask every partition of ORG/PRODUCT to prove that it has reached an end; then it is billed.
 
     Exits 0 when it is billed, or asked for with --wait-s 0; 1 if the proof takes longer, naming
     what is missing: it goes on by itself, see `weir period show`.
     """
     end_ms = None if end == "now" else to_ms(end)
-    asked = call.client.products.close(product, end_ms=end_ms, finalise=not draft)
+    asked = call.client.products.close(product, end_ms=end_ms, finalise=not draft, interim=interim)
     shown = _billed(call.client, asked, wait_s)
     call.show(shown, _words(shown))
     if wait_s > 0 and shown.close.settled_at is None:

@@ -70,10 +70,19 @@ class Products:
         *,
         end_ms: int | None = None,
         finalise: bool = True,
+        interim: bool = True,
         idempotency_key: str | None = None,
     ) -> Close:
-        """Close its billing time, up to now where `end_ms` is None."""
-        body = {"end_ms": end_ms, "finalise": finalise}
+        """Close its billing time, up to now where `end_ms` is None.
+
+        Args:
+            product_id: which.
+            end_ms: up to when, ms since 1970 UTC.
+            finalise: issue the invoices at once; otherwise they are drafts.
+            interim: bill what there is so far of periods that go on.
+            idempotency_key: to ask once, however often it is sent.
+        """
+        body = {"end_ms": end_ms, "finalise": finalise, "interim": interim}
         path = f"{_PATH}/{product_id}/closes"
         return value_of(Close, self._transport.post(path, body, idempotency_key=idempotency_key))
 

@@ -59,6 +59,7 @@ class Close:
     end_ms: int
     seq: int
     finalise: bool
+    interim: bool
     requested_at: datetime
     settled_at: datetime | None
 

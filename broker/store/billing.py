@@ -20,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -46,6 +47,7 @@ class PeriodCloseRow(Base):
     """A product's billing time is to be proven up to `end_ms`, by the control event `seq`.
 
     `settled_at`: when its invoices were made. `finalise`: whether they are issued at once.
+    `interim`: whether periods that it falls into are billed so far.
     """
 
     __tablename__ = "period_closes"
@@ -54,6 +56,7 @@ class PeriodCloseRow(Base):
     end_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     seq: Mapped[int] = mapped_column(ForeignKey("control_events.seq"))
     finalise: Mapped[bool] = mapped_column(Boolean)
+    interim: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     requested_at: Mapped[datetime] = mapped_column(_TIME)
     requested_by: Mapped[str] = mapped_column(Text)
     settled_at: Mapped[datetime | None] = mapped_column(_TIME)

@@ -88,9 +88,11 @@ def versions_of(
 
 
 def settled_ms(engine: Engine, product: str) -> int:
-    """The latest end up to which a product was billed; 0 for never."""
+    """The latest end up to which a product was billed, periods that go on included; 0 for never."""
     query = select(func.max(PeriodCloseRow.end_ms)).where(
-        PeriodCloseRow.product == product, PeriodCloseRow.settled_at.is_not(None)
+        PeriodCloseRow.product == product,
+        PeriodCloseRow.settled_at.is_not(None),
+        PeriodCloseRow.interim,
     )
     with engine.connect() as connection:
         return connection.execute(query).scalar_one() or 0

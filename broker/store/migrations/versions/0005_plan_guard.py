@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0005_plan_guard"
-down_revision = "0004_billing"
+down_revision = "0005_closes"
 branch_labels = None
 depends_on = None
 

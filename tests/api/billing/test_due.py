@@ -1,0 +1,85 @@
+"""Periods that have ended are closed by themselves, and no other."""
+
+from datetime import datetime
+from typing import Any
+
+from broker.billing.close import request_close
+from broker.billing.due import AUTOMATIC, request_due
+from broker.store.billing import PeriodCloseRow
+
+PRODUCT = "windco/wind"
+UNIT = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
+DAY = {"length_s": 86_400}
+
+
+def ms(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp()) * 1000
+
+
+def due(exchange: Any, at: str) -> list[int]:
+    now = datetime.fromisoformat(at)
+    return [close.end_ms for close in request_due(exchange.sessions, now=now)]
+
+
+def test_a_month_is_closed_when_it_has_ended(exchange: Any) -> None:
+    """Not before its end in the plan's zone; then once, by the exchange itself."""
+    version = exchange.plan(UNIT)
+    exchange.subscribe("meter", version, "2026-01-10T00:00:00+01:00")
+    assert due(exchange, "2026-01-31T23:59:59+01:00") == []
+    assert due(exchange, "2026-02-01T00:00:05+01:00") == [ms("2026-02-01T00:00:00+01:00")]
+    assert due(exchange, "2026-02-01T00:00:15+01:00") == []
+    with exchange.sessions() as session:
+        [close] = session.query(PeriodCloseRow).all()
+    assert (close.requested_by, close.interim, close.finalise) == (AUTOMATIC, False, True)
+
+
+def test_the_months_that_were_missed_are_one_close(exchange: Any) -> None:
+    """After a long standstill one close at the latest end proves, and bills, all before it."""
+    version = exchange.plan(UNIT)
+    name = exchange.subscribe("meter", version, "2026-01-10T00:00:00+01:00")
+    exchange.deliver("2026-01-15T12:00:00+01:00", 5, to=name)
+    exchange.deliver("2026-02-15T12:00:00+01:00", 7, to=name)
+    end = "2026-03-01T00:00:00+01:00"
+    assert due(exchange, "2026-03-10T00:00:00+01:00") == [ms(end)]
+    exchange.prove(end)
+    assert [invoice.records for invoice in exchange.settle(end)] == [5, 7]
+
+
+def test_only_what_has_ended_is_billed(exchange: Any) -> None:
+    """A neighbour whose period goes on gets no interim invoice, until somebody asks for it."""
+    version = exchange.plan(UNIT, DAY)
+    early = exchange.subscribe("early", version, "2026-01-10T00:00:00+00:00", length_s=86_400)
+    late = exchange.subscribe("late", version, "2026-01-10T06:00:00+00:00", length_s=86_400)
+    exchange.deliver("2026-01-10T12:00:00+00:00", 5, to=early)
+    exchange.deliver("2026-01-10T12:00:00+00:00", 7, to=late)
+    end = "2026-01-11T00:00:00+00:00"
+    assert due(exchange, "2026-01-11T00:00:05+00:00") == [ms(end)]
+    exchange.prove(end)
+    [invoice] = exchange.settle(end)
+    assert (invoice.subscription, invoice.records, invoice.final) == (early, 5, True)
+    with exchange.sessions.begin() as session:
+        now = datetime.fromisoformat("2026-01-11T01:00:00+00:00")
+        request_close(session, PRODUCT, ms(end), by="test", now=now)
+    exchange.prove(end)
+    [interim] = exchange.settle(end)
+    assert (interim.subscription, interim.records, interim.final) == (late, 7, False)
+
+
+def test_a_subscription_that_ended_is_billed_at_its_periods_end(exchange: Any) -> None:
+    """Revoked in mid-month: its final invoice comes with the month, and nothing after it."""
+    version = exchange.plan(UNIT)
+    name = exchange.subscribe("meter", version, "2026-01-10T00:00:00+01:00")
+    exchange.deliver("2026-01-15T12:00:00+01:00", 5, to=name)
+    exchange.change(name, "revoke", "2026-01-20T00:00:00+01:00")
+    end = "2026-02-01T00:00:00+01:00"
+    assert due(exchange, "2026-02-01T00:00:05+01:00") == [ms(end)]
+    exchange.prove(end)
+    [invoice] = exchange.settle(end)
+    assert (invoice.records, invoice.final) == (5, True)
+    assert due(exchange, "2026-04-01T00:00:05+02:00") == []
+
+
+def test_a_product_without_subscriptions_is_not_closed(exchange: Any) -> None:
+    """Nothing to bill, nothing to prove."""
+    exchange.plan(UNIT)
+    assert due(exchange, "2027-01-01T00:00:00+01:00") == []
