@@ -20,7 +20,7 @@ demo: $(STAMP) ## the whole story on real telemetry, start to verified invoice
 	@$(BIN)/weir demo
 
 test: $(STAMP) ## every test: unit, contract, simulator, API, real Kafka
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 test-unit: $(STAMP) ## unit tests alone, no sockets
 	@$(BIN)/python -m pytest tests/unit

@@ -1,4 +1,4 @@
-"""What every suite may ask for: one real Kafka and PostgreSQL a session, started on demand.
+"""What every suite may ask for: one real Kafka and PostgreSQL a worker, started on demand.
 
 Their logs are kept, and named at the end, when a test failed; otherwise nothing is left.
 """
@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +17,8 @@ from psycopg import sql
 from broker.local.kafka import TESTING, EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 
-_KEEP = pytest.StashKey[list[Path]]()
+_KEPT = pytest.StashKey[list[str]]()
+_OF_WORKER = "weir_kept"
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +29,9 @@ def embedded_directory(request: pytest.FixtureRequest) -> Iterator[Path]:
     directory.chmod(0o711)
     yield directory
     if request.session.testsfailed:
-        request.config.stash.setdefault(_KEEP, []).append(directory)
+        kept = getattr(request.config, "workeroutput", {}).setdefault(_OF_WORKER, [])
+        for names in (kept, request.config.stash.setdefault(_KEPT, [])):
+            names.append(str(directory))
     else:
         shutil.rmtree(directory)
 
@@ -65,9 +69,16 @@ def unique() -> Callable[[str], str]:
     return lambda stem: f"{stem}-{secrets.token_hex(4)}"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a worker (pytest-xdist) where it kept logs."""
+    kept = getattr(node, "workeroutput", {}).get(_OF_WORKER, [])
+    node.config.stash.setdefault(_KEPT, []).extend(kept)
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say where the logs of the embedded services are, where they were kept."""
-    for directory in config.stash.get(_KEEP, []):
+    for directory in config.stash.get(_KEPT, []):
         terminalreporter.write_line(f"logs of Kafka and PostgreSQL are kept in {directory}")
