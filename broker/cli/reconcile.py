@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from broker.errors import InvalidFieldError
+
 if TYPE_CHECKING:
     from broker.control.reconcile import Reconciled
 
@@ -13,8 +15,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--home", metavar="DIR", help="Home of the exchange; default $WEIR_HOME or .weir.")
 @click.option("--dry-run", is_flag=True, help="Show what differs and change nothing.")
+@click.option(
+    "--acknowledge",
+    metavar="TOPIC",
+    help="You know what is lost with this topic's removal: its alarm ends.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def reconcile(home: str | None, *, dry_run: bool, as_json: bool) -> None:
+def reconcile(home: str | None, *, dry_run: bool, acknowledge: str | None, as_json: bool) -> None:
     """Compare topics, settings, ACLs and users with the tables, and heal what differs.
 
     `weir serve` does this all the time; here it is seen.
@@ -23,13 +30,18 @@ def reconcile(home: str | None, *, dry_run: bool, as_json: bool) -> None:
     """
     from broker.clock import SystemClock
     from broker.config import connections, home_from
-    from broker.control.reconcile import reconcile as run
+    from broker.control import reconcile as control
     from broker.store.base import engine
 
+    if dry_run and acknowledge is not None:
+        raise InvalidFieldError("--acknowledge", "changes something; leave --dry-run away")
     where = connections(home_from(os.environ, home))
     database = engine(where.database_url)
+    now = SystemClock().now()
     try:
-        found = run(database, where.kafka, dry_run=dry_run, now=SystemClock().now())
+        if acknowledge is not None:
+            control.acknowledge(database, acknowledge, now=now)
+        found = control.reconcile(database, where.kafka, dry_run=dry_run, now=now)
     finally:
         database.dispose()
     click.echo(_json(found, dry_run=dry_run) if as_json else _words(found))

@@ -21,7 +21,7 @@ from sqlalchemy.orm import sessionmaker
 
 from broker.alarms import clear_alarm, raise_alarm
 from broker.config import KafkaConfig
-from broker.control import products, provision_confirm, provision_plan
+from broker.control import products, provision_confirm, provision_outlets, provision_plan
 from broker.control.provision_apply import apply
 from broker.control.provision_desired import desired
 from broker.control.provision_kafka import Administrator
@@ -147,7 +147,7 @@ class Provisioner:
         kafka = self._administrator()
         refusals: list[LogError] = []
         for _ in range(_PASSES_MAX):
-            found = provision_plan.drift(wanted, observe(kafka, wanted))
+            wanted, found = self._look(kafka, wanted, now)
             if not found.actions:
                 return found, []
             for one in found.differences:
@@ -160,7 +160,22 @@ class Provisioner:
                 wanted = self._desired(now)
             if refusals:
                 break
-        return provision_plan.drift(wanted, observe(kafka, wanted)), refusals
+        return self._look(kafka, wanted, now)[1], refusals
+
+    def _look(self, kafka: Administrator, wanted: Desired, now: datetime) -> tuple[Desired, Drift]:
+        """What differs; keeps which delivery and quarantine topics are there, before any is made.
+
+        Returns:
+            What is wanted with that knowledge, and the drift from it.
+        """
+        observed = observe(kafka, wanted)
+        seen, missing = provision_outlets.unkept(wanted, observed)
+        gone = provision_confirm.absent(self._config, kafka, missing)
+        if seen or gone:
+            with self._sessions.begin() as session:
+                provision_outlets.note(session, seen, gone, now=now)
+            wanted = self._desired(now)
+        return wanted, provision_plan.drift(wanted, observed)
 
     def _end(self, actions: list[EndProduct], wanted: Desired, now: datetime) -> None:
         """Tell routers that topics are gone, if every broker agrees."""

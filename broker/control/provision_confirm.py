@@ -4,7 +4,7 @@ A router may ask any broker; one that has not heard yet would answer that there 
 and producing to that can end in a fatal error.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +48,19 @@ def is_gone(config: KafkaConfig, kafka: Administrator, topic: WantedTopic) -> bo
     found = topic_ids(kafka, [topic.name]).get(topic.name)
     if found is not None:
         return found != topic.topic_id
-    has = each_broker(
-        config, lambda metadata: topic.name in metadata.topics, brokers=_brokers(kafka)
-    )
-    return not any(has)
+    return topic.name in absent(config, kafka, [topic.name])
+
+
+def absent(config: KafkaConfig, kafka: Administrator, names: Collection[str]) -> frozenset[str]:
+    """Those topics of which no broker knows anything.
+
+    Raises:
+        LogError: a broker does not answer.
+    """
+    if not names:
+        return frozenset()
+    known = each_broker(config, lambda metadata: set(metadata.topics), brokers=_brokers(kafka))
+    return frozenset(names).difference(*known)
 
 
 def tell(

@@ -10,14 +10,15 @@
 A suspended, revoked or expired buyer goes on reading what was delivered to it: it is billed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broker.control import cutovers, provision_topics
+from broker.control import cutovers, provision_outlets, provision_topics
+from broker.control.provision_outlets import Holder
 from broker.control.provision_values import Acl, Desired, Ending, Operation, Waiting, WantedTopic
 from broker.domain import names
 from broker.domain.actor import SYSTEM
@@ -53,11 +54,13 @@ def desired(session: Session, *, usage_partitions: int, now: datetime) -> Desire
     running = session.scalar(
         select(ControlEventRow.seq).where(ControlEventRow.published_at.is_not(None)).limit(1)
     )
+    there = provision_outlets.there(session)
+    endings = tuple(_endings(session, topical, deliveries, now))
     topics = [
         provision_topics.usage_topic(partitions=usage_partitions, existed=running is not None),
         provision_topics.control_topic(existed=running is not None),
-        *(topic for product in topical for topic in _product_topics(product)),
-        *(_delivery_topic(one) for one in deliveries),
+        *(topic for product in topical for topic in _product_topics(product, there)),
+        *(_delivery_topic(one, there) for one in deliveries),
     ]
     return Desired(
         topics={topic.name: topic for topic in topics},
@@ -68,9 +71,10 @@ def desired(session: Session, *, usage_partitions: int, now: datetime) -> Desire
             one.topic: one.id for one in topical if one.topic_id is not None and not one.ended_at
         },
         after={one.topic: _depending(one, deliveries) for one in topical},
-        endings=tuple(_endings(session, topical, deliveries, now)),
+        endings=endings,
         waiting=tuple(_waiting(topical, deliveries)),
         ended=tuple(one.id for one in topical if one.ended_at and one.state != "retired"),
+        lost=provision_outlets.lost(session, _holders(topical, deliveries), endings),
     )
 
 
@@ -94,7 +98,7 @@ def _deliveries(session: Session, products: Sequence[ProductRow]) -> list[_Deliv
     ]
 
 
-def _product_topics(product: ProductRow) -> Iterator[WantedTopic]:
+def _product_topics(product: ProductRow, there: Mapping[str, str]) -> Iterator[WantedTopic]:
     if product.ended_at is None:
         yield provision_topics.product_topic(
             product.topic,
@@ -109,16 +113,30 @@ def _product_topics(product: ProductRow) -> Iterator[WantedTopic]:
         retention_ms=product.retention_ms,
         bytes_max=product.quarantine_max_bytes,
         record_max_bytes=product.record_max_bytes,
+        topic_id=there.get(product.quarantine_topic),
     )
 
 
-def _delivery_topic(delivery: _Delivery) -> WantedTopic:
+def _delivery_topic(delivery: _Delivery, there: Mapping[str, str]) -> WantedTopic:
     return provision_topics.delivery_topic(
         delivery.row.delivery_topic,
         partitions=delivery.product.partitions,
         retention_ms=delivery.retention_ms,
         record_max_bytes=delivery.product.record_max_bytes,
+        topic_id=there.get(delivery.row.delivery_topic),
     )
+
+
+def _holders(
+    products: Iterable[ProductRow], deliveries: Iterable[_Delivery]
+) -> Iterator[tuple[str, Holder]]:
+    for product in products:
+        name = f"product {product.id}"
+        held = Holder(name, "quarantine", product.published_at, product.retired_at)
+        yield product.quarantine_topic, held
+    for row in (one.row for one in deliveries):
+        name = f"subscription {row.id}"
+        yield row.delivery_topic, Holder(name, "delivery", row.activated_at, row.ended_at)
 
 
 def _depending(product: ProductRow, deliveries: Iterable[_Delivery]) -> tuple[str, ...]:

@@ -17,8 +17,15 @@ from confluent_kafka.admin import (
 )
 
 from broker.control.provision_kafka import REQUEST_TIMEOUT_S, UNKNOWN_TOPIC, Administrator
-from broker.control.provision_plan import OURS
-from broker.control.provision_values import Acl, Desired, FoundTopic, Observed, Operation, Resource
+from broker.control.provision_values import (
+    OURS,
+    Acl,
+    Desired,
+    FoundTopic,
+    Observed,
+    Operation,
+    Resource,
+)
 
 PRINCIPAL = "User:"
 RESOURCES: dict[Any, Resource] = {

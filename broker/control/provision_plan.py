@@ -6,19 +6,18 @@ an empty or restored database must not take a running exchange down.
 
 from collections.abc import Iterator, Mapping
 
+from broker.control.provision_access import acls, users
 from broker.control.provision_values import (
     ORDER,
-    Acl,
-    AddAcl,
+    OURS,
     CreateTopic,
     DeleteTopic,
     Desired,
     Difference,
     Drift,
-    DropAcl,
-    DropUser,
     EndProduct,
     FoundTopic,
+    Lost,
     Observed,
     RaisePartitions,
     SetConfig,
@@ -26,7 +25,6 @@ from broker.control.provision_values import (
 )
 from broker.domain.names import CONTROL_TOPIC, USAGE_TOPIC
 
-OURS = ("product.", "delivery.", "quarantine.", "weir.")
 _LAST = len(ORDER)
 
 
@@ -36,23 +34,29 @@ def drift(desired: Desired, observed: Observed) -> Drift:
     Where the exchange's own topics are gone, this is another cluster or a wiped one: that alone is
     said, and nothing is made or ended.
     """
-    gone = [
-        topic
-        for name in (CONTROL_TOPIC, USAGE_TOPIC)
-        if (topic := desired.topics[name]).existed and name not in observed.topics
-    ]
+    gone = exchange_gone(desired, observed)
     if gone:
         return Drift(tuple(_exchange_topic_gone(topic) for topic in gone))
     ending = {one.topic for one in desired.endings if one.topic in observed.empty}
     differences = [
-        *_acls(desired, observed),
-        *_users(desired, observed),
+        *acls(desired, observed),
+        *users(desired, observed),
         *_topics(desired, observed, ending),
         *_endings(desired, observed, ending),
         *_foreign(desired, observed),
         *map(_ended, desired.ended),
+        *map(_lost, desired.lost),
     ]
     return Drift(tuple(sorted(differences, key=_place)))
+
+
+def exchange_gone(desired: Desired, observed: Observed) -> list[WantedTopic]:
+    """The exchange's own topics that were there and are not."""
+    return [
+        topic
+        for name in (CONTROL_TOPIC, USAGE_TOPIC)
+        if (topic := desired.topics[name]).existed and name not in observed.topics
+    ]
 
 
 def _place(difference: Difference) -> int:
@@ -79,6 +83,21 @@ def _ended(product: str) -> Difference:
     )
 
 
+def _lost(lost: Lost) -> Difference:
+    seen = lost.at.isoformat(timespec="seconds")
+    if lost.kind == "delivery":
+        what = "what was delivered before is lost to the buyer, although it was billed. Settle that"
+    else:
+        what = "what was refused before is lost to the seller. Tell it"
+    return Difference(
+        what=f"records of {lost.holder} in {lost.topic}",
+        state="missing",
+        detail=f"the topic was removed from outside (seen {seen}, its id was {lost.topic_id}) and "
+        f"is made again, empty: {what}, then `weir reconcile --acknowledge {lost.topic}`",
+        alarm=True,
+    )
+
+
 def _topics(desired: Desired, observed: Observed, ending: set[str]) -> Iterator[Difference]:
     ended = {one.topic for one in desired.endings}
     for wanted in desired.topics.values():
@@ -89,7 +108,7 @@ def _topics(desired: Desired, observed: Observed, ending: set[str]) -> Iterator[
             # One that may go any day, and did, is not made again.
             if wanted.name not in ended or wanted.existed:
                 yield _missing(desired, wanted)
-        elif wanted.topic_id is not None and found.topic_id != wanted.topic_id:
+        elif wanted.kind == "product" and wanted.topic_id not in (None, found.topic_id):
             yield Difference(
                 what=f"topic {wanted.name}",
                 state="differs",
@@ -99,6 +118,13 @@ def _topics(desired: Desired, observed: Observed, ending: set[str]) -> Iterator[
                 alarm=True,
             )
         else:
+            if wanted.topic_id not in (None, found.topic_id):
+                yield Difference(
+                    what=f"topic {wanted.name}",
+                    state="differs",
+                    detail=f"is {found.topic_id}, was {wanted.topic_id}: it was removed and made "
+                    "again from outside; what it held is lost",
+                )
             yield from _partitions(desired, observed, wanted, found)
             yield from _config(wanted, found.config)
 
@@ -107,6 +133,8 @@ def _missing(desired: Desired, wanted: WantedTopic) -> Difference:
     what = f"topic {wanted.name}"
     if not wanted.existed:
         detail = f"is made with {wanted.partitions} partitions"
+        if wanted.topic_id is not None:
+            detail = f"was removed from outside; {detail}, empty: what it held is lost"
         return Difference(what=what, state="missing", detail=detail, action=CreateTopic(wanted))
     return Difference(
         what=what,
@@ -180,66 +208,6 @@ def _endings(desired: Desired, observed: Observed, ending: set[str]) -> Iterator
             yield Difference(
                 what=what, state="obsolete", detail=detail, action=DeleteTopic(one.topic)
             )
-
-
-def _acls(desired: Desired, observed: Observed) -> Iterator[Difference]:
-    theirs = desired.active | desired.deleted
-    gone = {one.topic for one in desired.endings if one.topic not in observed.topics}
-    wanted = {acl for acl in desired.acls if acl.name not in gone}
-    for acl in sorted(wanted - observed.acls):
-        yield Difference(what=_acl_name(acl), state="missing", detail=str(acl), action=AddAcl(acl))
-    for acl in sorted(observed.acls - wanted, key=_topics_first):
-        if acl.principal in theirs:
-            yield Difference(
-                what=_acl_name(acl), state="obsolete", detail=str(acl), action=DropAcl(acl)
-            )
-        elif acl.resource == "topic" and _reaches_ours(acl):
-            yield Difference(
-                what=_acl_name(acl),
-                state="foreign",
-                detail=f"{acl}: the exchange did not allow this; remove it, unless it is yours",
-                alarm=True,
-            )
-    for words in observed.foreign_acls:
-        yield Difference(
-            what="acl",
-            state="foreign",
-            detail=f"{words}: the exchange did not allow this",
-            alarm=True,
-        )
-
-
-def _acl_name(acl: Acl) -> str:
-    return f"acl of {acl.principal}"
-
-
-def _topics_first(acl: Acl) -> tuple[bool, Acl]:
-    # The ACL of a group cuts nobody who is connected; that of a topic does, within milliseconds.
-    return acl.resource != "topic", acl
-
-
-def _reaches_ours(acl: Acl) -> bool:
-    if acl.name == "*" or not acl.prefixed:
-        return acl.name == "*" or acl.name.startswith(OURS)
-    return any(acl.name.startswith(one) or one.startswith(acl.name) for one in OURS)
-
-
-def _users(desired: Desired, observed: Observed) -> Iterator[Difference]:
-    for principal in sorted(desired.active - observed.users):
-        yield Difference(
-            what=f"user {principal}",
-            state="missing",
-            detail="its password is known to nobody but its holder, so it cannot be made again; "
-            "give the account another password",
-            alarm=True,
-        )
-    for principal in sorted(desired.deleted & observed.users):
-        yield Difference(
-            what=f"user {principal}",
-            state="obsolete",
-            detail="its account is deleted",
-            action=DropUser(principal),
-        )
 
 
 def _foreign(desired: Desired, observed: Observed) -> Iterator[Difference]:

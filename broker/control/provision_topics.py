@@ -64,7 +64,12 @@ def product_topic(
 
 
 def delivery_topic(
-    name: str, *, partitions: int, retention_ms: int, record_max_bytes: int
+    name: str,
+    *,
+    partitions: int,
+    retention_ms: int,
+    record_max_bytes: int,
+    topic_id: str | None = None,
 ) -> WantedTopic:
     """A subscription's topic: records keep the source's append time as their timestamp."""
     config = {
@@ -74,11 +79,19 @@ def delivery_topic(
         "retention.bytes": "-1",
         "max.message.bytes": str(_message_bytes(record_max_bytes)),
     }
-    return WantedTopic(name=name, kind="delivery", partitions=partitions, config=config)
+    return WantedTopic(
+        name=name, kind="delivery", partitions=partitions, config=config, topic_id=topic_id
+    )
 
 
 def quarantine_topic(
-    name: str, *, partitions: int, retention_ms: int, bytes_max: int, record_max_bytes: int
+    name: str,
+    *,
+    partitions: int,
+    retention_ms: int,
+    bytes_max: int,
+    record_max_bytes: int,
+    topic_id: str | None = None,
 ) -> WantedTopic:
     """A product's refused records: bounded by bytes a partition, kept no longer than the source."""
     message_bytes = _message_bytes(record_max_bytes)
@@ -95,7 +108,9 @@ def quarantine_topic(
         "segment.bytes": str(segment_bytes),
         "max.message.bytes": str(message_bytes),
     }
-    return WantedTopic(name=name, kind="quarantine", partitions=partitions, config=config)
+    return WantedTopic(
+        name=name, kind="quarantine", partitions=partitions, config=config, topic_id=topic_id
+    )
 
 
 def _message_bytes(record_max_bytes: int) -> int:

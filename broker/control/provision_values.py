@@ -7,9 +7,12 @@ Kafka ─────provision_observed──▶ Observed ─┘
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 TopicKind: TypeAlias = Literal["control", "usage", "product", "quarantine", "delivery"]
+# Every topic of ours begins with one of these.
+OURS = ("product.", "delivery.", "quarantine.", "weir.")
 Operation: TypeAlias = Literal["read", "write", "describe"]
 Resource: TypeAlias = Literal["topic", "group", "transactional_id"]
 
@@ -25,6 +28,7 @@ class WantedTopic:
         config: what we care about; all other settings are the broker's own.
         topic_id: its UUID where it is known; a topic of another id is another topic.
         existed: it must not be made (again): what pointed into it would point into an empty one.
+            Delivery and quarantine topics are made again, and what they held is `Lost`.
     """
 
     name: str
@@ -90,6 +94,25 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """What a topic held that was removed from outside; nobody has acknowledged it.
+
+    Args:
+        topic: its name.
+        topic_id: its UUID; the topic of that name is another one now.
+        kind: what it was for.
+        holder: whose it was, e.g. `subscription grid/forecast`.
+        at: when it was seen to be gone.
+    """
+
+    topic: str
+    topic_id: str
+    kind: Literal["delivery", "quarantine"]
+    holder: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
     """What PostgreSQL asks of Kafka.
 
@@ -103,6 +126,7 @@ class Desired:
         endings: topics that may go when they are empty.
         waiting: who waits for topics.
         ended: products whose topic was removed from outside and which are not retired yet.
+        lost: what is gone with delivery and quarantine topics.
     """
 
     topics: Mapping[str, WantedTopic]
@@ -114,6 +138,7 @@ class Desired:
     endings: tuple[Ending, ...]
     waiting: tuple[Waiting, ...]
     ended: tuple[str, ...] = ()
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

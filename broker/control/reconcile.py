@@ -5,11 +5,16 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from broker.config import KafkaConfig
+from broker.control import provision_outlets
 from broker.control.provision import Provisioner
 from broker.control.provision_values import Difference, Drift
+from broker.domain.actor import OPERATOR
 from broker.errors import UnavailableError
+
+_NO_DATABASE = "the database does not answer; check WEIR_DATABASE_URL and `weir status`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,18 @@ def reconcile(engine: Engine, kafka: KafkaConfig, *, dry_run: bool, now: datetim
             return Reconciled(found, found)
         return Reconciled(*provisioner.heal(now))
     except OperationalError as error:
-        raise UnavailableError(
-            "the database does not answer; check WEIR_DATABASE_URL and `weir status`"
-        ) from error
+        raise UnavailableError(_NO_DATABASE) from error
+
+
+def acknowledge(engine: Engine, topic: str, *, now: datetime) -> None:
+    """Let the alarm end over what is lost with a delivery or quarantine topic.
+
+    Raises:
+        InvalidFieldError: nothing is, or it was acknowledged before.
+        UnavailableError: the database does not answer.
+    """
+    try:
+        with Session(engine) as session, session.begin():
+            provision_outlets.acknowledge(session, topic, by=OPERATOR, now=now)
+    except OperationalError as error:
+        raise UnavailableError(_NO_DATABASE) from error

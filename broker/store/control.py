@@ -224,6 +224,26 @@ class ControlCounterRow(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
 
+class OutletTopicRow(Base):
+    """A delivery or quarantine topic that Kafka was seen to have: one row for each id of a name.
+
+    `lost_at`: seen to be gone, removed from outside. `acknowledged_at`: an operator knows of it.
+    """
+
+    __tablename__ = "outlet_topics"
+
+    topic: Mapped[str] = mapped_column(Text, primary_key=True)
+    topic_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(_TIME)
+    lost_at: Mapped[datetime | None] = mapped_column(_TIME)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(_TIME)
+    acknowledged_by: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        Index("ix_outlet_topics_there", "topic", unique=True, postgresql_where="lost_at IS NULL"),
+    )
+
+
 class IdempotencyRow(Base):
     """The answer to one creating request, for whoever repeats it.
 

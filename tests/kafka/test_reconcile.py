@@ -11,13 +11,16 @@ import psycopg
 import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
+from prometheus_client import REGISTRY
 from psycopg import sql
 from sqlalchemy.orm import Session
 
+from broker.alarms import clear_alarm
 from broker.control import accounts, products, subscriptions
-from broker.control.reconcile import reconcile
+from broker.control.provision import ALARM, Provisioner
+from broker.control.reconcile import acknowledge, reconcile
 from broker.domain.actor import OPERATOR
-from broker.errors import LogError
+from broker.errors import InvalidFieldError, LogError
 from broker.local.kafka import EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 from broker.log.kafka_errors import LIBRDKAFKA
@@ -148,7 +151,89 @@ def test_dry_run_changes_nothing(market: World, slugs: tuple[str, str, str]) -> 
     assert first == second == [f"topic {topic}"]
     assert topic not in market.admin.list_topics(timeout=10).topics
     assert differs(dry_run=False) == [f"topic {topic}"]
-    assert market.about(seller, buyer) == []
+    assert market.about(seller, buyer) == [
+        f"missing records of subscription {buyer}/feed in {topic}"
+    ]
+
+
+def test_removed_delivery_topic_is_healed_and_its_loss_stands(
+    market: World, slugs: tuple[str, str, str]
+) -> None:
+    """It is made again; that what was billed is lost stands until acknowledged, restarts or not."""
+    seller, buyer, other = slugs
+    topic, untouched = f"delivery.{buyer}.feed", f"delivery.{other}.feed"
+    subject = f"records of subscription {buyer}/feed in {topic}"
+    market.write_as_exchange(topic)
+    _remove(market.admin, topic)
+
+    market.settle()
+
+    assert len(market.admin.list_topics(timeout=10).topics[topic].partitions) == 2
+    market.write_as_exchange(topic)
+    assert market.can_read(buyer, topic, f"{buyer}.again") == "allowed"
+    assert market.about(seller, buyer, other) == [f"missing {subject}"]
+    assert _alarm(subject) == 1
+    (said,) = (one for one in market.drift().unhealable if one.what == subject)
+    assert "billed" in said.detail
+
+    # Another process: what it knows stands in PostgreSQL.
+    clear_alarm(ALARM, subject)
+    market.provisioner = Provisioner(market.database, market.kafka)
+    market.settle()
+    assert _alarm(subject) == 1
+    with pytest.raises(InvalidFieldError, match=untouched):
+        acknowledge(market.database, untouched, now=market.now)
+
+    acknowledge(market.database, topic, now=market.now)
+    market.settle()
+
+    assert _alarm(subject) is None
+    assert market.about(seller, buyer, other) == []
+
+
+def test_delivery_topic_made_again_by_hand_is_a_loss_too(
+    market: World, slugs: tuple[str, str, str]
+) -> None:
+    """Under another id it is another topic: its settings are set back, and the loss stands.
+
+    When the subscription ends, so does the alarm.
+    """
+    _, buyer, _ = slugs
+    topic = f"delivery.{buyer}.feed"
+    subject = f"records of subscription {buyer}/feed in {topic}"
+    _remove(market.admin, topic)
+    market.admin.create_topics([ck.admin.NewTopic(topic, 1)])[topic].result(10)
+    _wait(lambda: topic in market.admin.list_topics(timeout=10).topics, f"{topic} is made")
+    assert f"differs topic {topic}" in market.about(buyer)
+
+    market.settle()
+
+    assert len(market.admin.list_topics(timeout=10).topics[topic].partitions) == 2
+    assert market.about(buyer) == [f"missing {subject}"]
+    assert _alarm(subject) == 1
+    with market.sessions.begin() as session:
+        _revoke(session, f"{buyer}/feed", market.now)
+    market.settle()
+    assert market.about(buyer) == []
+    assert _alarm(subject) is None
+
+
+def test_removed_quarantine_topic_is_healed_and_its_loss_stands(
+    market: World, slugs: tuple[str, str, str]
+) -> None:
+    """The seller's refused records are gone: that is said of the product, until acknowledged."""
+    seller, _, _ = slugs
+    topic = f"quarantine.{seller}.wind"
+    _remove(market.admin, topic)
+
+    market.settle()
+
+    assert topic in market.admin.list_topics(timeout=10).topics
+    assert market.about(seller) == [f"missing records of product {seller}/wind in {topic}"]
+    assert _alarm(f"records of product {seller}/wind in {topic}") == 1
+    acknowledge(market.database, topic, now=market.now)
+    market.settle()
+    assert market.about(seller) == []
 
 
 def test_removed_product_topic_ends_the_product(market: World, slugs: tuple[str, str, str]) -> None:
@@ -288,6 +373,10 @@ def test_refusal_holds_up_nobody_else(world: World, unique: Callable[[str], str]
     with world.sessions.begin() as session:
         session.get_one(ProductRow, f"{bad}/wind").retention_ms = 92 * DAY_MS
     world.settle()
+
+
+def _alarm(subject: str) -> float | None:
+    return REGISTRY.get_sample_value("weir_alarm", {"kind": ALARM, "subject": subject})
 
 
 def _remove(admin: AdminClient, topic: str) -> None:

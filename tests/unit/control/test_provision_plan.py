@@ -1,9 +1,11 @@
 """What differs between wanted and found, and what heals it, by values alone."""
 
 from dataclasses import replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from broker.control import provision_topics as topics
+from broker.control.provision_outlets import unkept
 from broker.control.provision_plan import drift
 from broker.control.provision_values import (
     Acl,
@@ -16,6 +18,7 @@ from broker.control.provision_values import (
     Ending,
     EndProduct,
     FoundTopic,
+    Lost,
     Observed,
     RaisePartitions,
     SetConfig,
@@ -32,6 +35,7 @@ PRODUCT = topics.product_topic(
 DELIVERY = topics.delivery_topic(
     "delivery.grid.feed", partitions=2, retention_ms=3_600_000, record_max_bytes=1_000_000
 )
+SEEN = datetime(2026, 3, 1, tzinfo=UTC)
 READ = Acl("grid.app", "topic", "delivery.grid.feed", "read")
 GROUP = Acl("grid.app", "group", "grid.", "read", prefixed=True)
 
@@ -81,6 +85,70 @@ def test_delivery_topic_is_made_again() -> None:
     found_ = found(wanted(), without=(DELIVERY.name,))
 
     assert drift(wanted(), found_).actions == (CreateTopic(DELIVERY),)
+
+
+def test_a_removed_delivery_topic_is_made_again_and_said_to_be_lost() -> None:
+    """Of a delivery topic that was there, the plan says that it was removed, and makes another."""
+    known = replace(DELIVERY, topic_id="first")
+    desired = wanted(known)
+
+    (difference,) = drift(desired, found(desired, without=(known.name,))).differences
+
+    assert difference.action == CreateTopic(known)
+    assert "removed from outside" in difference.detail
+
+
+def test_a_delivery_topic_of_another_id_is_only_said() -> None:
+    """Somebody made a delivery topic again: it is used as it is, and what differs is set back."""
+    known = replace(DELIVERY, topic_id="first")
+    desired = wanted(known)
+    there = found(desired)
+    another = FoundTopic(partitions=1, topic_id="second", config=DELIVERY.config)
+
+    result = drift(desired, replace(there, topics={**there.topics, known.name: another}))
+
+    assert [one.what for one in result.unhealable] == [f"topic {known.name}"]
+    assert result.actions == (RaisePartitions(known.name, 2),)
+
+
+def test_what_was_lost_is_an_alarm_that_only_an_operator_ends() -> None:
+    """The alarm names holder and topic, says what is lost, and how to acknowledge it."""
+    kinds: tuple[tuple[Literal["delivery", "quarantine"], str], ...] = (
+        ("delivery", "billed"),
+        ("quarantine", "seller"),
+    )
+    for kind, word in kinds:
+        gone = Lost(topic="t.grid", topic_id="first", kind=kind, holder="holder h", at=SEEN)
+        desired = wanted(lost=(gone,))
+
+        (difference,) = drift(desired, found(desired)).differences
+
+        assert difference.what == "records of holder h in t.grid"
+        assert difference.alarm
+        assert difference.action is None
+        assert word in difference.detail
+        assert "weir reconcile --acknowledge t.grid" in difference.detail
+
+
+def test_outlets_that_are_not_kept_yet() -> None:
+    """First ids, other ids and removals are told; what is known or may go is not."""
+    names = ("first", "same", "other", "removed", "over", "never")
+    ids = {"same": "1", "other": "1", "removed": "1", "over": "1"}
+    every = [
+        replace(DELIVERY, name=f"delivery.grid.{name}", topic_id=ids.get(name)) for name in names
+    ]
+    desired = wanted(*every, endings=(Ending(topic="delivery.grid.over"),))
+    there = {
+        f"delivery.grid.{name}": FoundTopic(partitions=2, topic_id=topic_id)
+        for name, topic_id in (("first", "1"), ("same", "1"), ("other", "2"))
+    }
+    ours = {name: FoundTopic(partitions=1, topic_id="w") for name in ("weir.control", "weir.usage")}
+
+    seen, gone = unkept(desired, found(desired, topics={**there, **ours}))
+
+    assert seen == {"delivery.grid.first": "1", "delivery.grid.other": "2"}
+    assert gone == {"delivery.grid.removed"}
+    assert unkept(desired, found(desired, topics=there)) == ({}, frozenset())
 
 
 def test_product_topic_is_never_made_again() -> None:
