@@ -1,11 +1,12 @@
 """The factory: publishes every reading with the stock SerializingProducer and AvroSerializer.
 
-Settings: {"kafka", "registry", "topic", "csv"}. Says {"produced": n} as it goes, and at the end
-{"produced": n, "done": true} once every record is acknowledged.
+Settings: {"kafka", "registry", "topic", "csv", "records"}. Says {"produced": n} as it goes, and at
+the end {"produced": n, "done": true} once every record is acknowledged.
 """
 
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _FLUSH_TIMEOUT_S = 60.0
 
 
 def main(arguments: list[str]) -> int:
-    """Publish all readings; 0 when all are acknowledged."""
+    """Publish the first `records` readings; 0 when all are acknowledged."""
     told = settings(arguments)
     schema = resource("schemas", "WindTurbineReading.avsc").read_text()
     serializer = AvroSerializer(SchemaRegistryClient(told["registry"]), schema)
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
     produced = 0
     partitions = {turbine: number for number, turbine in enumerate(TURBINES)}
-    for reading in readings(Path(told["csv"])):
+    for reading in islice(readings(Path(told["csv"])), told["records"]):
         turbine = reading["turbine"]
         while True:
             try:

@@ -14,7 +14,6 @@ from broker.local.demo.waiting import until
 
 SELLER = "haute-borne"
 PRODUCT = f"{SELLER}/scada"
-PERIOD_S = 45
 _READY_TIMEOUT_S = 60.0
 _TAX = {"mode": "exclusive", "percentage": "20"}
 
@@ -144,8 +143,14 @@ class Market:
         }
 
 
-def open_market(connections: Connections, screen: Screen) -> Market:
-    """Companies in, product and plans published, subscriptions active."""
+def open_market(connections: Connections, screen: Screen, *, period_s: int) -> Market:
+    """Companies in, product and plans published, subscriptions active.
+
+    Args:
+        connections: of the exchange.
+        screen: hears it.
+        period_s: length of the plans' billing periods.
+    """
     with Client(connections.api_url or "", connections.operator_token or "") as operator:
         seller = _party(operator, SELLER, "Parc éolien de la Haute Borne", "producer")
         gateway = operator.accounts.create(SELLER, name="edge-gateway", role="producer")
@@ -153,7 +158,7 @@ def open_market(connections: Connections, screen: Screen) -> Market:
         stranger = _party(operator, "stranger", "Nobody's customer", "consumer")
     screen.fact(f"companies: {SELLER} sells; {', '.join(buyers)} buy; stranger looks on")
     with Client(connections.api_url or "", seller.token) as selling:
-        topic = _publish(selling)
+        topic = _publish(selling, period_s)
     screen.fact(f"{PRODUCT} is on sale: topic {topic}, a partition a turbine")
     subscriptions = {}
     for offer in OFFERS:
@@ -183,7 +188,7 @@ def _party(operator: Client, slug: str, name: str, role: Any) -> Party:
     return Party(organisation=slug, token=token or "", account=account)
 
 
-def _publish(selling: Client) -> str:
+def _publish(selling: Client, period_s: int) -> str:
     selling.products.create(
         PRODUCT,
         title="SCADA of four wind turbines, ten-minute averages",
@@ -199,7 +204,7 @@ def _publish(selling: Client) -> str:
     )
     for offer in OFFERS:
         selling.plans.create(offer.plan, product=PRODUCT, title=offer.title)
-        draft = selling.plans.draft(offer.plan, price=offer.price, period={"length_s": PERIOD_S})
+        draft = selling.plans.draft(offer.plan, price=offer.price, period={"length_s": period_s})
         selling.plans.publish(offer.plan, draft.number)
     return product.topic
 

@@ -17,7 +17,7 @@ from broker.local.demo.market import OFFERS, PRODUCT, TRIAL, Market, open_market
 from broker.local.demo.refusals import attempt_all
 from broker.local.demo.screen import Screen
 from broker.local.demo.stream import Streamed, stream
-from broker.local.demo.telemetry import fetch
+from broker.local.demo.telemetry import RECORDS, fetch
 from broker.local.demo.waiting import until
 from broker.local.jars import kafka_classpath
 from broker.verify.recount import recount
@@ -25,6 +25,8 @@ from broker.verify.report import Report
 
 ROUTERS = 2
 _CLOSE_TIMEOUT_S = 120.0
+# Billing periods last a little longer than the stream does on two cores.
+_PERIOD_S, _STREAM_S = 20, 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +38,14 @@ class Told:
     market: Market
 
 
-def tell(directory: Path, *, keep: bool, console: Console) -> Told:
+def tell(directory: Path, *, keep: bool, console: Console, records: int = RECORDS) -> Told:
     """Tell it all; the exchange lives in `directory/exchange`, the report in `report.json`.
 
     Args:
         directory: made anew; an exchange of an earlier demo in it is taken down first.
         keep: leave the exchange running.
         console: where it is told.
+        records: how many readings are published.
 
     Raises:
         WeirError: something of it could not be done.
@@ -57,7 +60,7 @@ def tell(directory: Path, *, keep: bool, console: Console) -> Told:
     try:
         bring_up(home, ["--home", str(home), "--routers", str(ROUTERS)], report=lambda _: None)
         screen.fact(f"up: Kafka, PostgreSQL, serve, {ROUTERS} routers, ledger in {home}")
-        told = _story(connections(home, {}), home, actors, screen)
+        told = _story(connections(home, {}), home, actors, screen, records=records)
         write(directory, told.report)
     except BaseException:
         take_down(home)
@@ -82,12 +85,12 @@ def write(directory: Path, report: dict[str, Any]) -> None:
     (directory / "report.json").write_text(json.dumps(report, indent=2) + "\n")
 
 
-def _story(where: Connections, home: Path, actors: Path, screen: Screen) -> Told:
+def _story(where: Connections, home: Path, actors: Path, screen: Screen, *, records: int) -> Told:
     begun_s = time.monotonic()
     screen.step("The market: companies, one product, three prices")
-    market = open_market(where, screen)
-    screen.step("The stream: 420,480 records, a faulty gateway, a revocation, a killed router")
-    streamed = stream(market, home, actors, screen)
+    market = open_market(where, screen, period_s=_PERIOD_S + _STREAM_S * records // RECORDS)
+    screen.step(f"The stream: {records:,} records, a faulty gateway, a revocation, a killed router")
+    streamed = stream(market, home, actors, screen, records=records)
     try:
         screen.step("Refusals: what is not yours you do not read")
         refused = attempt_all(market, screen)

@@ -15,7 +15,7 @@ from broker.errors import OperatingError
 from broker.local.demo.cast import Actor
 from broker.local.demo.market import OFFERS, PRODUCT, TRIAL, Market
 from broker.local.demo.screen import Screen
-from broker.local.demo.telemetry import RECORDS, fetch
+from broker.local.demo.telemetry import fetch
 from broker.local.demo.waiting import until
 from broker.local.state import read_state
 
@@ -37,14 +37,17 @@ class Streamed:
     buyers: dict[str, Actor]
 
 
-def stream(market: Market, home: Path, directory: Path, screen: Screen) -> Streamed:
-    """Publish all telemetry, with everything that happens meanwhile.
+def stream(
+    market: Market, home: Path, directory: Path, screen: Screen, *, records: int
+) -> Streamed:
+    """Publish telemetry, with everything that happens meanwhile.
 
     Args:
         market: open.
         home: of the exchange, whose router is killed.
         directory: where actors keep settings and logs.
         screen: hears it.
+        records: how many readings to publish.
     """
     buyers = {offer.subscription: _buyer(market, offer.subscription, directory) for offer in OFFERS}
     told = {
@@ -52,10 +55,13 @@ def stream(market: Market, home: Path, directory: Path, screen: Screen) -> Strea
         "registry": market.registry(market.seller),
         "topic": market.topic,
         "csv": str(fetch()),
+        "records": records,
     }
     factory = Actor("factory", "factory", told, directory)
     try:
-        return _meanwhile(market, home, directory, screen, factory=factory, buyers=buyers)
+        return _meanwhile(
+            market, home, directory, screen, factory=factory, buyers=buyers, records=records
+        )
     except BaseException:
         for actor in (factory, *buyers.values()):
             actor.kill()
@@ -70,6 +76,7 @@ def _meanwhile(
     *,
     factory: Actor,
     buyers: dict[str, Actor],
+    records: int,
 ) -> Streamed:
     kills: list[int] = []
     acts: list[tuple[float, Callable[[], None]]] = [
@@ -77,12 +84,12 @@ def _meanwhile(
         (REVOKE_AT, lambda: _revoke(market, screen)),
         (KILL_AT, lambda: kills.append(_kill_router(home, screen))),
     ]
-    totals = {"published": RECORDS} | dict.fromkeys(buyers, RECORDS)
+    totals = {"published": records} | dict.fromkeys(buyers, records)
     deadline = time.monotonic() + _TIMEOUT_S
     with screen.progress(totals) as move:
         while factory.running:
             produced = int(factory.facts.get("produced", 0))
-            while acts and produced >= acts[0][0] * RECORDS:
+            while acts and produced >= acts[0][0] * records:
                 acts.pop(0)[1]()
             received = {name: int(b.facts.get("received", 0)) for name, b in buyers.items()}
             move({"published": produced} | received)
