@@ -1,5 +1,6 @@
 """How a subscription ends: revoke, or expire when its term is over."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -36,18 +37,9 @@ def revoke(
         PreconditionError: it changed since it was read.
     """
     row = row_of(session, subscription_id, by=by, if_revision=if_revision)
+    event = _told(row, events.SubscriptionRevoked)
     revoked = value_of(Subscription, row).revoke(now=now)
-    event = events.SubscriptionRevoked(subscription_id, row.product)
-    return save(
-        session,
-        row,
-        revoked,
-        act="revoke",
-        by=by,
-        reason=reason,
-        now=now,
-        event=event if row.state in KNOWN_TO_ROUTERS else None,
-    )
+    return save(session, row, revoked, act="revoke", by=by, reason=reason, now=now, event=event)
 
 
 def expire(
@@ -70,18 +62,9 @@ def expire(
     row = row_of(session, subscription_id, by=by, if_revision=if_revision)
     if by.organisation is not None:
         raise ForbiddenError(f"subscription {subscription_id}: only the operator may; revoke it")
+    event = _told(row, events.SubscriptionExpired)
     expired = value_of(Subscription, row).expire(now=now)
-    event = events.SubscriptionExpired(subscription_id, row.product)
-    return save(
-        session,
-        row,
-        expired,
-        act="expire",
-        by=by,
-        reason=reason,
-        now=now,
-        event=event if row.state in KNOWN_TO_ROUTERS else None,
-    )
+    return save(session, row, expired, act="expire", by=by, reason=reason, now=now, event=event)
 
 
 def expire_due(session: Session, *, now: datetime) -> list[Subscription]:
@@ -99,3 +82,8 @@ def expire_due(session: Session, *, now: datetime) -> list[Subscription]:
         expire(session, one, by=SYSTEM, reason="its term is over", now=now, if_revision=None)
         for one in due
     ]
+
+
+def _told(row: SubscriptionRow, end: Callable[[str, str], events.Event]) -> events.Event | None:
+    """What routers hear of its end; nothing, if they never heard of it."""
+    return end(row.id, row.product) if row.state in KNOWN_TO_ROUTERS else None
