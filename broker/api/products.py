@@ -12,7 +12,7 @@ from broker.api.fields import WHOLE, Body, Line, ObjectId, Text, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
 from broker.api.problems import declared
-from broker.control import products
+from broker.control import products, retirement
 from broker.domain import product as rules
 from broker.domain.events import Validation
 from broker.domain.product import Classification, Product, State
@@ -182,8 +182,8 @@ def retire_product(
     call: CallDep,
     tags: RevisionDep,
 ) -> Product:
-    """Take no more records and no more subscriptions."""
-    retired = products.retire(
+    """Take no more records and no more subscriptions. Refused while subscriptions run."""
+    retired = retirement.retire(
         call.session,
         object_id,
         by=call.actor,

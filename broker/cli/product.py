@@ -130,9 +130,10 @@ def show(call: Call, product_id: str, *, offered: bool) -> None:
 @click.argument("product_id", metavar="ORG/PRODUCT")
 @calls_api
 def retire(call: Call, product_id: str) -> None:
-    """Take no more records and no more subscriptions; what is there is still delivered.
+    """Take no more records and no more subscriptions; open requests are rejected.
 
-    Exits 0 when it is retired; 2 if it was already.
+    Exits 0 when it is retired; 2 if it was already, or while subscriptions run: it names them, and
+    `weir subscription revoke` ends each.
     """
     found = call.client.products.retire(product_id)
     call.show(found, f"product {found.id} is retired")

@@ -169,6 +169,8 @@ def retire(
 ) -> Product:
     """Take no more records and no more subscriptions; what is in its topic is still routed.
 
+    `retirement` calls this: it sees to the subscriptions that there are.
+
     Raises:
         NotFoundError: no such product, or not `by`'s own.
         ConflictError: it is retired already.
@@ -203,13 +205,19 @@ def get(session: Session, product_id: str, *, by: Actor) -> Product:
     return value_of(Product, _row(session, product_id, by=by, lock=False))
 
 
-def get_offered(session: Session, product_id: str) -> Product:
+def get_offered(session: Session, product_id: str, *, to_subscribe: bool = False) -> Product:
     """One product that anybody may buy.
+
+    Args:
+        session: the caller's transaction.
+        product_id: which.
+        to_subscribe: it stays on offer until the transaction ends.
 
     Raises:
         NotFoundError: no such product, or it is not published.
     """
-    row = session.get(ProductRow, product_id)
+    lock = {"read": True} if to_subscribe else None
+    row = session.get(ProductRow, product_id, with_for_update=lock)
     if row is None or row.state != "published":
         raise NotFoundError("product", product_id)
     return value_of(Product, row)

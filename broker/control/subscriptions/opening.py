@@ -39,7 +39,7 @@ def request(
     """
     organisation, _ = names.split_id("id", subscription_id)
     organisations.get(session, organisation, by=by)
-    product = products.get_offered(session, product_id)
+    product = products.get_offered(session, product_id, to_subscribe=True)
     if product.organisation == organisation:
         raise InvalidFieldError("product", f"{product_id} is the buyer's own; choose another")
     if expires_at is not None and expires_at <= now:
@@ -84,9 +84,12 @@ def approve(
         ConflictError: it is not requested, or the product is no longer published.
         PreconditionError: it changed since it was read.
     """
+    known = row_of(session, subscription_id, by=by, lock=False)
+    # Locked in the order of `retirement`: the product, then its subscriptions.
+    product = session.get_one(ProductRow, known.product, with_for_update={"read": True})
     row = row_of(session, subscription_id, by=by, seller_only=True, if_revision=if_revision)
     approved = value_of(Subscription, row).approve()
-    if session.get_one(ProductRow, row.product).state != "published":
+    if product.state != "published":
         raise ConflictError(f"subscription {subscription_id}: {row.product} is not published")
     return save(session, row, approved, act="approve", by=by, reason=reason, now=now)
 
