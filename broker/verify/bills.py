@@ -48,16 +48,13 @@ def billed_subscriptions(engine: Engine) -> list[str]:
         return list(connection.scalars(query))
 
 
-def bounds_of(engine: Engine, subscription: str) -> Iterator[tuple[int, ...]]:
-    """Of each invoice: from when, up to when, and its period's first moment and end."""
+def bounds_of(engine: Engine, subscription: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Of each invoice: its id; from when, up to when, and its period's first moment and end."""
     table = InvoiceRow
-    query = (
-        select(table.billed_first_ms, table.through_ms, table.period_first_ms, table.period_end_ms)
-        .where(table.subscription == subscription)
-        .order_by(table.id)
-    )
+    bounds = (table.billed_first_ms, table.through_ms, table.period_first_ms, table.period_end_ms)
+    query = select(table.id, *bounds).where(table.subscription == subscription).order_by(table.id)
     for page in _pages(engine, query):
-        yield from (tuple(row) for row in page)
+        yield from ((row[0], tuple(row[1:])) for row in page)
 
 
 def billed_ms_of(engine: Engine, subscription: str) -> dict[int, int]:

@@ -30,14 +30,22 @@ class Money:
     products: tuple[str, ...]
     whole: bool
     settled_ms: dict[str, int] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    billed: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
-        """Say where usage must be kept apart: before the first segment is read."""
+        """Say where usage must be kept apart: before the first segment is read.
+
+        Invoices made from now on are not recounted: what they bill may stand past the ends of the
+        topics as they are read.
+        """
+        self.billed = bills.billed_subscriptions(self.engine)
         for product in self.products:
             self.settled_ms[product] = settled_ms = bills.settled_ms(self.engine, product)
             for member in self.history.members(product):
                 moments = {settled_ms, *(pin.at_ms for pin in member.pins)}
-                for bounds in bills.bounds_of(self.engine, member.id):
+                for invoice, bounds in bills.bounds_of(self.engine, member.id):
+                    self.made.add(invoice)
                     moments.update(bounds)
                 self.spending.cut_all(member.id, moments)
 
@@ -65,8 +73,8 @@ class Money:
         before: Invoice | None = None
         reached_ms = 0
         for invoice, entries in bills.invoices_of(self.engine, member.id):
-            if not self.spending.is_cut(member.id, invoice.through_ms):
-                continue  # made since the recount began
+            if invoice.id not in self.made:
+                continue
             term = next((t for t in terms if t.pin.at_ms == invoice.pinned_at_ms), None)
             if before is not None and _key(before) != _key(invoice):
                 before = None
@@ -135,7 +143,7 @@ class Money:
     def _strangers(self) -> None:
         """Invoices of subscriptions that the control log never activated."""
         known = {m.id for product in self.products for m in self.history.members(product)}
-        for subscription in bills.billed_subscriptions(self.engine):
+        for subscription in self.billed:
             if subscription not in known:
                 what = "is billed, but the control log never activated it"
                 self.findings.differ(

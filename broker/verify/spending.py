@@ -30,12 +30,6 @@ class Spending:
         """Usage before and from each of these moments on will be asked for apart."""
         self._boundaries[subscription] = sorted(set(moments))
 
-    def is_cut(self, subscription: str, at_ms: int) -> bool:
-        """Whether `cut_all` was told of this moment."""
-        boundaries = self._boundaries.get(subscription, [])
-        index = bisect_right(boundaries, at_ms)
-        return bool(index) and boundaries[index - 1] == at_ms
-
     def add(self, subscription: str, segment: SegmentLine, metered: Metered) -> None:
         """Count what a segment metered."""
         if not metered.records:
