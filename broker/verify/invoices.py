@@ -31,7 +31,7 @@ class Money:
     whole: bool
     settled_ms: dict[str, int] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
-    billed: list[str] = field(default_factory=list)
+    invoiced: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Say where usage must be kept apart: before the first segment is read.
@@ -39,7 +39,7 @@ class Money:
         Invoices made from now on are not recounted: what they bill may stand past the ends of the
         topics as they are read.
         """
-        self.billed = bills.billed_subscriptions(self.engine)
+        self.invoiced.extend(bills.billed_subscriptions(self.engine))
         for product in self.products:
             self.settled_ms[product] = settled_ms = bills.settled_ms(self.engine, product)
             for member in self.history.members(product):
@@ -143,7 +143,7 @@ class Money:
     def _strangers(self) -> None:
         """Invoices of subscriptions that the control log never activated."""
         known = {m.id for product in self.products for m in self.history.members(product)}
-        for subscription in self.billed:
+        for subscription in self.invoiced:
             if subscription not in known:
                 what = "is billed, but the control log never activated it"
                 self.findings.differ(
