@@ -21,7 +21,7 @@ from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
 from broker.log.kafka_offsets import KafkaOffsets
 from broker.log.ports import EMPTY, Fetched, Offsets, Records, TopicPartition
 
-_SLICE_S = 0.1  # a `consume` waits for all it was asked for: how long it may, for the last ones
+_SLICE_S = 0.1  # how long to wait for a record before the credentials are looked at again
 _CLOSE_TIMEOUT_S = 5.0
 _PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
 
@@ -121,9 +121,10 @@ class KafkaReader:
         Raises:
             OffsetOutOfRangeError, LogError: what a message reports.
         """
-        fetched, others = consume(
-            self._client, "read", records_max=records_max, timeout_s=timeout_s
-        )
+        # `consume` waits for all that it is asked for, which markers keep from ever coming.
+        fetched, others = consume(self._client, "read", records_max=records_max, timeout_s=0)
+        if not fetched and not others:
+            fetched, others = consume(self._client, "read", records_max=1, timeout_s=timeout_s)
         self._credentials.check()
         for message in others:
             error = message.error()

@@ -69,7 +69,10 @@ def _weigh_headers(headers: Headers) -> int:
 
 
 def _lengths(column: Sequence[bytes | None]) -> list[int]:
-    return [-1 if cell is None else len(cell) for cell in column]
+    try:
+        return list(map(len, column))  # type: ignore[arg-type]  # a null raises
+    except TypeError:
+        return [-1 if cell is None else len(cell) for cell in column]
 
 
 def _numbers(code: str, numbers: Iterable[int]) -> bytes:

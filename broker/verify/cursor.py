@@ -6,6 +6,7 @@ log ──fetch──▶ buffer ──until(offset), take(count)──▶ the re
 import time
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import chain
 
 from broker.errors import LogTimeoutError
 from broker.log.ports import EMPTY, Reader, Records, TopicPartition
@@ -50,6 +51,12 @@ class Cursor:
         self._index = 0
         self._next = offsets.start
         self._record_bytes = fetch_bytes / _FIRST_FETCH_RECORDS
+
+    def fetch_ahead(self) -> None:
+        """Let the log begin to fetch, beside what is read of others until the first `peek`."""
+        self._reader.read(
+            TopicPartition(*self.partition), self._next, records_max=0, timeout_s=self._timeout_s
+        )
 
     def refresh(self) -> None:
         """Take the partition's end anew."""
@@ -148,11 +155,11 @@ def joined(runs: list[Records]) -> Records:
     if len(filled) == 1:
         return filled[0]
     return Records(
-        [cell for run in filled for cell in run.offsets],
-        [cell for run in filled for cell in run.timestamps_ms],
-        [cell for run in filled for cell in run.keys],
-        [cell for run in filled for cell in run.values],
-        [cell for run in filled for cell in run.headers],
+        list(chain.from_iterable(run.offsets for run in filled)),
+        list(chain.from_iterable(run.timestamps_ms for run in filled)),
+        list(chain.from_iterable(run.keys for run in filled)),
+        list(chain.from_iterable(run.values for run in filled)),
+        list(chain.from_iterable(run.headers for run in filled)),
     )
 
 

@@ -4,7 +4,7 @@ from broker.log.ports import Log, Reader, TopicPartition
 from broker.verify.cursor import Cursor
 
 # Each may hold 64 MiB that it fetched ahead.
-_READERS_MAX = 8
+READERS_MAX = 8
 _BUFFERS_BYTES = 256 * 1024 * 1024
 _BUFFER_BYTES_MIN, _BUFFER_BYTES_MAX = 256 * 1024, 16 * 1024 * 1024
 
@@ -23,6 +23,7 @@ class Readers:
         self._readers: list[Reader] = []
         self._turn = 0
         self._counts: dict[str, int] = {}
+        self._heard: set[tuple[int, str]] = set()
         self._uncommitted = log.reader(committed=False)
 
     def cursor(self, topic: str, partition: int, *, beside: int) -> Cursor | None:
@@ -35,15 +36,19 @@ class Readers:
         """
         if self.partitions(topic) <= partition:
             return None
-        reader = self._next()
+        own = self._turn < READERS_MAX
+        reader = self._next(topic)
         share = min(max(_BUFFERS_BYTES // beside, _BUFFER_BYTES_MIN), _BUFFER_BYTES_MAX)
-        return Cursor(
+        cursor = Cursor(
             reader,
             TopicPartition(topic, partition),
             open_end=lambda: self.high_watermark(topic, partition),
             fetch_bytes=share,
             timeout_s=self._timeout_s,
         )
+        if own:
+            cursor.fetch_ahead()
+        return cursor
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; 0 where there is none. Asked once for each."""
@@ -70,9 +75,13 @@ class Readers:
         for reader in (*self._readers, self._uncommitted):
             reader.close()
 
-    def _next(self) -> Reader:
-        if self._turn == len(self._readers) and len(self._readers) < _READERS_MAX:
+    def _next(self, topic: str) -> Reader:
+        if self._turn == len(self._readers) and len(self._readers) < READERS_MAX:
             self._readers.append(self._log.reader(committed=True))
-        reader = self._readers[self._turn % len(self._readers)]
+        at = self._turn % len(self._readers)
         self._turn += 1
-        return reader
+        if (at, topic) not in self._heard:
+            # A client that has not asked for a topic takes up to a second to hear who leads it.
+            self._readers[at].partitions(topic, timeout_s=self._timeout_s)
+            self._heard.add((at, topic))
+        return self._readers[at]

@@ -11,7 +11,7 @@ from broker.errors import InvalidFieldError
 from broker.verify.cursor import Cursor
 from broker.verify.decode import SegmentLine, segment_line
 from broker.verify.findings import Findings
-from broker.verify.readers import Readers
+from broker.verify.readers import READERS_MAX, Readers
 from broker.verify.report import Difference
 
 USAGE_TOPIC = "weir.usage"
@@ -48,21 +48,26 @@ class Directory:
 def directory(readers: Readers) -> Directory:
     """Find the keys of `weir.usage`."""
     found = Directory(readers.partitions(USAGE_TOPIC))
-    for partition in range(found.count):
+    for first in range(0, found.count, READERS_MAX):
         readers.restart()
-        cursor = readers.cursor(USAGE_TOPIC, partition, beside=1)
-        if cursor is None:
-            continue
-        if cursor.start:
-            found.trimmed.add(partition)
-        seen: set[bytes] = set()
-        while len(run := cursor.peek(_RUN_RECORDS)):
-            for offset, key in zip(run.offsets, run.keys, strict=True):
-                if (key or b"") not in seen:
-                    seen.add(key or b"")
-                    found.places.setdefault(key or b"", []).append(Place(partition, offset))
-            cursor.skip(len(run))
+        beside = range(first, min(first + READERS_MAX, found.count))
+        cursors = [readers.cursor(USAGE_TOPIC, at, beside=len(beside)) for at in beside]
+        for cursor in filter(None, cursors):
+            _enter(found, cursor)
     return found
+
+
+def _enter(found: Directory, cursor: Cursor) -> None:
+    partition = cursor.partition.partition
+    if cursor.start:
+        found.trimmed.add(partition)
+    seen: set[bytes] = set()
+    while len(run := cursor.peek(_RUN_RECORDS)):
+        for offset, key in zip(run.offsets, run.keys, strict=True):
+            if (key or b"") not in seen:
+                seen.add(key or b"")
+                found.places.setdefault(key or b"", []).append(Place(partition, offset))
+        cursor.skip(len(run))
 
 
 def of_key(cursor: Cursor, key: bytes, findings: Findings) -> Iterator[SegmentLine]:
