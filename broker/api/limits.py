@@ -1,10 +1,15 @@
-"""A bound on what a request may bring: bodies up to 1 MiB, refused with 413 past that."""
+"""Bounds on what a request may bring, seen before anything reads it.
+
+Bodies up to 1 MiB, refused with 413 past that; JSON in which no object names a field twice, refused
+with 422 otherwise.
+"""
 
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.problems import problem
+from broker.api.repeats import repeated_field
 
 BODY_MAX_BYTES: Final = 1024 * 1024
 
@@ -33,6 +38,11 @@ class BodyLimit:
                 detail = f"body: must have at most {self._max_bytes} bytes; send less"
                 await problem(413, detail)(scope, receive, send)
                 return
+        field = repeated_field(bytes(body))
+        if field is not None:
+            detail = f"{field}: stands there more than once; send it once"
+            await problem(422, detail, field=field)(scope, receive, send)
+            return
         await self._app(scope, _Replay(bytes(body), receive), send)
 
 

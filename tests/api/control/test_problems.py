@@ -75,6 +75,36 @@ def test_a_body_that_is_no_object(world: Any, content: bytes, status: int) -> No
     _problem(answer, status)
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "field"),
+    [
+        ("/organisations", '{"id": "acme", "name": "a", "name": "b"}', "name"),
+        ("/organisations", '{"id": "acme", "name": "a", "\\u006eame": "a"}', "name"),
+        ("/organisations", '{"id": "acme", "x": {"y": 1, "y": 2}, "x": 3}', "x"),
+        ("/organisations", '{"\\ud800": 1, "\\ud800": 2}', "\\ud800"),
+        (
+            "/plans/acme/basic/versions",
+            '{"price": {"tiers": [{}, {"up_to": 1, "up_to": null}]}, "period": {"length_s": 60}}',
+            "price.tiers[1].up_to",
+        ),
+    ],
+)
+def test_a_field_that_stands_twice(world: Any, path: str, content: str, field: str) -> None:
+    """Which of two would count is nobody's guess: a repeated field is refused by its path."""
+    headers = world.operator | {"Content-Type": "application/json"}
+    answer = world.client.post(f"/v1{path}", headers=headers, content=content)
+    assert _problem(answer, 422)["field"] == field
+    assert world.done("GET", "/organisations", world.operator)["items"] == []
+
+
+def test_the_same_name_in_two_objects(world: Any) -> None:
+    """A name may stand in each of several objects: only within one it may not be repeated."""
+    headers = world.operator | {"Content-Type": "application/json"}
+    content = '{"id": "acme", "name": "a", "x": [{"y": 1}, {"y": 1}]}'
+    answer = world.client.post("/v1/organisations", headers=headers, content=content)
+    assert _problem(answer, 422)["field"] == "x"
+
+
 def test_a_body_past_the_bound(world: Any) -> None:
     """More than a mebibyte is refused before it is read to the end."""
     body = {"id": "acme", "name": "x" * (1 << 20)}
