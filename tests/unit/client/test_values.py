@@ -72,6 +72,7 @@ def test_proof_lists_what_is_missing() -> None:
         "end_ms": 1,
         "seq": 2,
         "finalise": True,
+        "interim": True,
         "requested_at": "2026-03-01T12:00:00Z",
         "settled_at": None,
     }
