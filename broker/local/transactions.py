@@ -154,11 +154,7 @@ def abort(
     found = _hanging(opened, known, now_ms)
     remedy = Remedy(found.remedy)
     if remedy is Remedy.COMMITTED:
-        raise ConflictError(
-            f"{where}: its coordinator decided COMMIT ({found.state}), other partitions may hold "
-            "that marker; not aborted. Restart the broker that coordinates it: it then writes the "
-            "markers that are missing"
-        )
+        raise ConflictError(f"{where}: {_committed(known)}; not aborted")
     if remedy is Remedy.UNKNOWN and not told.no_commit_marker:
         raise ConflictError(
             f"{where}: no coordinator knows how it was decided; look whether a partition of "
@@ -178,6 +174,19 @@ def abort(
     else:
         raise ConflictError(f"{where}: has ended or gone on while it was looked at; list again")
     return Aborted(remedy=remedy.value, transaction=found)
+
+
+def _committed(known: Described | None) -> str:
+    state = None if known is None else known.state
+    decided = f"its coordinator decided COMMIT ({state}), other partitions may hold that marker"
+    if state == "PrepareCommit":
+        return (
+            f"{decided}. Restart the broker that coordinates it: it writes those that are missing"
+        )
+    return (
+        f"{decided}. It counts as ended, so a restart writes none: this partition has lost the end "
+        "of its log; restore it from a replica or a backup that has the marker"
+    )
 
 
 def remedy_of(opened: OpenAt, known: Described | None) -> Remedy:

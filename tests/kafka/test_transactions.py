@@ -42,6 +42,8 @@ producer.send_offsets_to_transaction([TopicPartition(topic, 0, 1)], metadata, 60
 os.kill(os.getpid(), signal.SIGKILL)
 """
 TIMEOUT_S = 60.0
+# Of the coordinator's log.
+PREPARE_COMMIT, COMPLETE_COMMIT, COMPLETE_ABORT = 2, 4, 5
 
 
 def test_producer_that_died_is_listed_and_its_transaction_aborted(
@@ -107,6 +109,46 @@ def test_transaction_that_its_coordinator_forgot_is_marked(
         assert wait_until(lambda: readable(kafka.config, topic) == [b"after"], timeout_s=TIMEOUT_S)
         (other,) = listed(weir("list", "--topic", topic, "--partition", "1", "--json"))
         assert other["state"] == "Hanging"
+
+
+def test_what_the_coordinator_decided_is_respected(
+    embedded_directory: Path, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Committed: never aborted; aborted: marked; being committed: a restart writes the markers."""
+    topics = {decided: unique("tx") for decided in ("committed", "aborted", "committing")}
+    states = {"committed": COMPLETE_COMMIT, "aborted": COMPLETE_ABORT, "committing": PREPARE_COMMIT}
+    with EmbeddedKafka(embedded_directory / unique("decides"), jvm=TESTING) as kafka:
+        for decided, topic in topics.items():
+            dies(kafka.config, topic, f"weir-{decided}")
+            after(kafka.config, topic)
+            decide(kafka.config, f"weir-{decided}", states[decided])
+        kafka.stop()
+        kafka.start()
+        weir = verb(kafka.config, tmp_path)
+        told = ("--partition", "0", "--start-offset", "0", "--even-if-young", "--no-commit-marker")
+
+        refused = weir("abort", "--topic", topics["committed"], *told)
+        assert refused.returncode == 2
+        assert "CompleteCommit" in refused.stderr
+        assert readable(kafka.config, topics["committed"]) == []
+        (one,) = listed(weir("list", "--topic", topics["committed"], "--partition", "0", "--json"))
+        assert one["remedy"] == "committed"
+
+        done = weir("abort", "--topic", topics["aborted"], *told[:-1])
+        assert done.returncode == 0, done.stderr
+        assert "this partition only" in done.stdout
+        assert wait_until(
+            lambda: readable(kafka.config, topics["aborted"]) == [b"after"], timeout_s=TIMEOUT_S
+        )
+
+        both = sorted([b"after", b"never committed"] * 2)
+        assert wait_until(
+            lambda: sorted(filter(None, readable(kafka.config, topics["committing"]))) == both,
+            timeout_s=TIMEOUT_S,
+        )
+        ended = weir("abort", "--topic", topics["committing"], *told)
+        assert ended.returncode == 2
+        assert "none" in ended.stderr
 
 
 def test_absent_partition_is_one_line(kafka: EmbeddedKafka, tmp_path: Path) -> None:
@@ -231,12 +273,39 @@ def committed(config: KafkaConfig, topic: str, group: str, *, timeout_s: float) 
 
 def forget(config: KafkaConfig, name: str) -> None:
     """Take the transaction out of its coordinator's log, as a lost disk would."""
+    write_state(config, name, None)
+
+
+def decide(config: KafkaConfig, name: str, state: int) -> None:
+    """Let the coordinator's log say how it was decided; no marker is written of it.
+
+    A coordinator that is loaded anew believes it. While it is being decided its partitions are
+    named, afterwards none.
+    """
+    known = TransactionsTool(config).describe(name)
+    assert known is not None
+    assert known.started_ms is not None
+    places = sorted(known.partitions) if state == PREPARE_COMMIT else []
+    # TransactionLogValue, version 0.
+    value = struct.pack(">hqhib", 0, known.producer_id, known.epoch, known.timeout_ms, state)
+    value += struct.pack(">i", len(places))
+    for topic, partition in places:
+        value += struct.pack(">h", len(topic)) + topic.encode() + struct.pack(">ii", 1, partition)
+    write_state(config, name, value + struct.pack(">qq", known.started_ms, known.started_ms))
+
+
+def write_state(config: KafkaConfig, name: str, value: bytes | None) -> None:
     # Brokers let only a client of this name write to their own topics.
     producer = Producer(config.client() | {"client.id": "__admin_client"})
+    known = AdminClient(config.client()).list_topics("__transaction_state", timeout=TIMEOUT_S)
+    count = len(known.topics["__transaction_state"].partitions)
+    # Java's hash of a string, by which its coordinator is found.
+    hashed = 0
+    for character in name:
+        hashed = (31 * hashed + ord(character)) & 0xFFFFFFFF
+    partition = abs(hashed - (1 << 32) if hashed >> 31 else hashed) % count
     key = struct.pack(">hh", 0, len(name)) + name.encode()
-    partitions = AdminClient(config.client()).list_topics("__transaction_state", timeout=TIMEOUT_S)
-    for partition in partitions.topics["__transaction_state"].partitions:
-        producer.produce("__transaction_state", None, key, partition=partition)
+    producer.produce("__transaction_state", value, key, partition=partition)
     assert producer.flush(TIMEOUT_S) == 0
 
 
