@@ -16,6 +16,7 @@ from broker.store.billing import (
 )
 from broker.store.control import PlanVersionRow
 from broker.verify.journal import Entry
+from broker.verify.owed import Close
 from broker.verify.statement import Invoice
 from broker.verify.terms import Version
 
@@ -84,15 +85,21 @@ def versions_of(
     return found
 
 
-def settled_ms(engine: Engine, product: str) -> int:
-    """The latest end up to which a product was billed, periods that go on included; 0 for never."""
-    query = select(func.max(PeriodCloseRow.end_ms)).where(
-        PeriodCloseRow.product == product,
-        PeriodCloseRow.settled_at.is_not(None),
-        PeriodCloseRow.interim,
+def settled(engine: Engine, product: str) -> list[Close]:
+    """Of the closes that were billed, the one that reaches furthest; and of the interim ones."""
+    table = PeriodCloseRow
+    billed = (
+        select(table.end_ms, table.seq, table.interim)
+        .where(table.product == product, table.settled_at.is_not(None))
+        .order_by(table.end_ms.desc())
+        .limit(1)
     )
     with engine.connect() as connection:
-        return connection.execute(query).scalar_one() or 0
+        rows = [
+            *connection.execute(billed).all(),
+            *connection.execute(billed.where(table.interim)).all(),
+        ]
+    return list(dict.fromkeys(Close(row.end_ms, row.seq, row.interim) for row in rows))
 
 
 def numbering(engine: Engine) -> Iterator[tuple[str, int, int, int, int, int]]:

@@ -3,7 +3,7 @@
 prepare: where bills begin and end ▶ (walks fill the spending) ▶ recount: invoice by invoice
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -11,10 +11,11 @@ from sqlalchemy import Engine
 from broker.verify import bills, journal, statement
 from broker.verify.control import History
 from broker.verify.findings import Findings
+from broker.verify.owed import Close, owed
 from broker.verify.report import Amount, Difference
 from broker.verify.rules import Subscription
 from broker.verify.spending import Spending
-from broker.verify.statement import Invoice
+from broker.verify.statement import Invoice, shown
 from broker.verify.terms import Term, pins_of, terms_of
 from broker.verify.walk import Walk
 
@@ -29,7 +30,7 @@ class Money:
     findings: Findings
     products: tuple[str, ...]
     whole: bool
-    settled_ms: dict[str, int] = field(default_factory=dict)
+    closes: dict[str, list[Close]] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     invoiced: list[str] = field(default_factory=list)
 
@@ -41,13 +42,15 @@ class Money:
         """
         self.invoiced.extend(bills.billed_subscriptions(self.engine))
         for product in self.products:
-            self.settled_ms[product] = settled_ms = bills.settled_ms(self.engine, product)
+            self.closes[product] = closes = bills.settled(self.engine, product)
             for member in self.history.members(product):
-                moments = {settled_ms, *(pin.at_ms for pin in member.pins)}
+                moments = {close.end_ms for close in closes} | {pin.at_ms for pin in member.pins}
                 for invoice, bounds in bills.bounds_of(self.engine, member.id):
                     self.made.add(invoice)
                     moments.update(bounds)
-                self.spending.cut_all(member.id, moments)
+                anchor_ms, length_ms = member.period_anchor_ms, member.period_length_ms
+                fixed = None if anchor_ms is None or not length_ms else (anchor_ms, length_ms)
+                self.spending.cut_all(member.id, moments, fixed)
 
     def recount(self, walks: Sequence[Walk]) -> dict[str, tuple[Amount, ...]]:
         """Check every invoice of the products; gives the invoices by subscription."""
@@ -72,6 +75,8 @@ class Money:
         amounts: list[Amount] = []
         before: Invoice | None = None
         reached_ms = 0
+        last: dict[tuple[int, int], Invoice] = {}
+        named: list[tuple[int, int]] = []
         for invoice, entries in bills.invoices_of(self.engine, member.id):
             if invoice.id not in self.made:
                 continue
@@ -82,9 +87,10 @@ class Money:
                 self._differ(member, f"invoice {invoice.name} {fault}", invoice)
             for fault in journal.faults(invoice, entries):
                 self._differ(member, f"invoice {invoice.name} {fault}", invoice, "journal")
-            self._unbilled(member, reached_ms, invoice.billed_first_ms)
+            if self._unbilled(member, reached_ms, invoice.billed_first_ms):
+                named.append((reached_ms, invoice.billed_first_ms))
             reached_ms = max(reached_ms, invoice.through_ms)
-            before = invoice
+            before = last[_key(invoice)] = invoice
             amounts.append(
                 Amount(
                     invoice=invoice.name,
@@ -92,7 +98,7 @@ class Money:
                     currency=invoice.currency,
                 )
             )
-        self._unbilled(member, reached_ms, self.settled_ms[member.product])
+        self._owed(member, terms, last, named)
         return tuple(amounts)
 
     def _faults(
@@ -130,14 +136,39 @@ class Money:
             and (walk.link.seq < seq or walk.link.watermark_ms < invoice.through_ms)
         ]
 
-    def _unbilled(self, member: Subscription, first_ms: int, end_ms: int) -> None:
-        spent = list(self.spending.between(member.id, first_ms, end_ms))
-        if spent:
-            records = sum(one.records for one in spent)
+    def _unbilled(self, member: Subscription, first_ms: int, end_ms: int) -> bool:
+        """Name usage between two invoices that neither of them bills."""
+        records = sum(one.records for one in self.spending.between(member.id, first_ms, end_ms))
+        if records:
             self._differ(
                 member,
                 f"{records} records metered in billing time [{first_ms}, {end_ms}) are on no "
                 "invoice although the period is closed",
+            )
+        return bool(records)
+
+    def _owed(
+        self,
+        member: Subscription,
+        terms: Sequence[Term],
+        last: Mapping[tuple[int, int], Invoice],
+        named: Sequence[tuple[int, int]],
+    ) -> None:
+        """Name bills that nobody has made, unless their usage was named already."""
+        for one in owed(member, terms, self.closes[member.product], last, self.spending):
+            within = (first < one.through_ms and one.first_ms < end for first, end in named)
+            if one.records and any(within):
+                continue
+            amount = f"{shown(one.bill.total)} {one.term.version.price['currency']}"
+            span = f"billing time [{one.first_ms}, {one.through_ms})"
+            what = f"nothing was metered in {span} and it is on no"
+            if one.records:
+                what = f"{one.records} records metered in {span} are on no"
+            self._differ(
+                member,
+                f"{what} invoice although the period is closed: {amount} under plan "
+                f"{one.term.pin.plan} version {one.term.pin.version}",
+                period_ms=(one.first_ms, one.through_ms),
             )
 
     def _strangers(self) -> None:
@@ -168,6 +199,8 @@ class Money:
         what: str,
         invoice: Invoice | None = None,
         store: str = "billing",
+        *,
+        period_ms: tuple[int, int] | None = None,
     ) -> None:
         self.findings.differ(
             Difference(
@@ -175,7 +208,7 @@ class Money:
                 what=what,
                 product=member.product,
                 subscription=member.id,
-                period_ms=None
+                period_ms=period_ms
                 if invoice is None
                 else (invoice.period_first_ms, invoice.through_ms),
             )

@@ -66,6 +66,11 @@ class Subscription:
     spans: list[tuple[int, int | None]] = field(default_factory=list)
     ended: bool = False
 
+    def spans_known(self, seq: int) -> list[tuple[int, int | None]]:
+        """The spans that had begun by `seq`; ends that came later are in them."""
+        begun = [at for at, on in zip(self.active.seqs, self.active.values, strict=True) if on]
+        return [span for span, at in zip(self.spans, begun, strict=False) if at <= seq]
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:

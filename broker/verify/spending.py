@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from broker.verify.chain import QUARTER_MS
 from broker.verify.decode import Metered, SegmentLine
 
 
@@ -24,19 +25,31 @@ class Spending:
 
     def __init__(self) -> None:
         self._boundaries: dict[str, list[int]] = {}
-        self._buckets: dict[str, dict[tuple[int, int], Spent]] = {}
+        self._periods: dict[str, tuple[int, int]] = {}
+        self._buckets: dict[str, dict[tuple[int, int, int], Spent]] = {}
 
-    def cut_all(self, subscription: str, moments: Iterable[int]) -> None:
-        """Usage before and from each of these moments on will be asked for apart."""
+    def cut_all(
+        self,
+        subscription: str,
+        moments: Iterable[int],
+        period: tuple[int, int] | None = None,
+    ) -> None:
+        """Usage before and from each of these moments on will be asked for apart.
+
+        So will that of each `period` of fixed length: a moment that one begins at, and the length.
+        """
         self._boundaries[subscription] = sorted(set(moments))
+        if period is not None:
+            self._periods[subscription] = period
 
     def add(self, subscription: str, segment: SegmentLine, metered: Metered) -> None:
         """Count what a segment metered."""
         if not metered.records:
             return
         slot = bisect_right(self._boundaries.get(subscription, []), segment.billing_first_ms)
+        anchor_ms, length_ms = self._periods.get(subscription, (0, QUARTER_MS))
         buckets = self._buckets.setdefault(subscription, {})
-        key = (segment.quarter_ms, slot)
+        key = (segment.quarter_ms, slot, (segment.billing_first_ms - anchor_ms) // length_ms)
         before = buckets.get(key, Spent(segment.billing_first_ms, 0, 0))
         buckets[key] = Spent(
             min(before.first_ms, segment.billing_first_ms),

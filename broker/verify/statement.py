@@ -74,10 +74,7 @@ def faults(
     opening_ms = subscription.pins[0].at_ms
     period = term.calendar.period(max(invoice.period_first_ms, opening_ms))
     yield from _range_faults(invoice, period, term, subscription)
-    first_ms = max(term.first_ms, period.first_ms)
-    if period.first_ms <= opening_ms:
-        first_ms = term.first_ms
-    billed_first_ms = first_ms if before is None else before.through_ms
+    billed_first_ms = starts_ms(term, period, subscription) if before is None else before.through_ms
     if invoice.billed_first_ms != billed_first_ms:
         yield f"bills from {invoice.billed_first_ms}, it should from {billed_first_ms}"
     span = (invoice.subscription, billed_first_ms, invoice.through_ms)
@@ -90,16 +87,59 @@ def faults(
             f"bills {invoice.records} records of {invoice.billed_bytes} bytes, metered were "
             f"{new.records} of {new.billed_bytes}"
         )
-    bill = _bill(
-        invoice,
+    bill = due(
+        subscription,
         term,
         period,
-        spans=subscription.spans,
-        first_ms=first_ms,
-        spending=spending,
+        spending,
+        through_ms=invoice.through_ms,
+        final=invoice.final,
         before=before,
     )
     yield from _amount_faults(invoice, bill)
+
+
+def starts_ms(term: Term, period: Period, subscription: Subscription) -> int:
+    """Where the bill of a period begins: the first one holds what is older than it, too."""
+    if period.first_ms <= subscription.pins[0].at_ms:
+        return term.first_ms
+    return max(term.first_ms, period.first_ms)
+
+
+def due(
+    subscription: Subscription,
+    term: Term,
+    period: Period,
+    spending: Spending,
+    *,
+    through_ms: int,
+    final: bool,
+    before: Invoice | None,
+) -> Bill:
+    """What a period comes to up to `through_ms`, less the bill `before` of the same period."""
+    calendar = term.calendar
+    active = calendar.days(
+        subscription.spans,
+        max(term.first_ms, period.first_ms),
+        min(through_ms, term.day_end_ms or through_ms),
+    )
+    by_day: dict[date, Usage] = defaultdict(lambda: Usage(0, 0))
+    begin_ms = starts_ms(term, period, subscription)
+    for spent in spending.between(subscription.id, begin_ms, through_ms):
+        day = calendar.day(spent.first_ms)
+        had = by_day[day]
+        by_day[day] = Usage(had.records + spent.records, had.billed_bytes + spent.billed_bytes)
+    splits = [by_day.get(day, Usage(0, 0)) for day in sorted({*active, *by_day})]
+    billed = None
+    if before is not None:
+        billed = Fraction(before.subtotal_minor) / 10**before.minor_digits
+    return rate(
+        term.version.price,
+        splits,
+        share=Fraction(1) if period.days is None else Fraction(len(active), period.days),
+        final=final,
+        already_billed=billed,
+    )
 
 
 def _range_faults(
@@ -121,40 +161,6 @@ def _range_faults(
         yield f"is final although its period goes on to {end_ms}"
 
 
-def _bill(
-    invoice: Invoice,
-    term: Term,
-    period: Period,
-    *,
-    spans: Sequence[tuple[int, int | None]],
-    first_ms: int,
-    spending: Spending,
-    before: Invoice | None,
-) -> Bill:
-    calendar = term.calendar
-    active = calendar.days(
-        spans,
-        max(term.first_ms, period.first_ms),
-        min(invoice.through_ms, term.day_end_ms or invoice.through_ms),
-    )
-    by_day: dict[date, Usage] = defaultdict(lambda: Usage(0, 0))
-    for spent in spending.between(invoice.subscription, first_ms, invoice.through_ms):
-        day = calendar.day(spent.first_ms)
-        had = by_day[day]
-        by_day[day] = Usage(had.records + spent.records, had.billed_bytes + spent.billed_bytes)
-    splits = [by_day.get(day, Usage(0, 0)) for day in sorted({*active, *by_day})]
-    billed = None
-    if before is not None:
-        billed = Fraction(before.subtotal_minor) / 10**before.minor_digits
-    return rate(
-        term.version.price,
-        splits,
-        share=Fraction(1) if period.days is None else Fraction(len(active), period.days),
-        final=invoice.final,
-        already_billed=billed,
-    )
-
-
 def _amount_faults(invoice: Invoice, bill: Bill) -> Iterator[str]:
     digits = minor_digits(invoice.currency)
     if invoice.minor_digits != digits:
@@ -163,7 +169,7 @@ def _amount_faults(invoice: Invoice, bill: Bill) -> Iterator[str]:
         said = Fraction(getattr(invoice, f"{name}_minor"))
         due = getattr(bill, name) * 10**digits
         if said != due:
-            yield f"{name} is {_shown(said / 10**digits)}, it should be {_shown(due / 10**digits)}"
+            yield f"{name} is {shown(said / 10**digits)}, it should be {shown(due / 10**digits)}"
     yield from _line_faults(invoice, bill.lines)
 
 
@@ -177,14 +183,15 @@ def _line_faults(invoice: Invoice, due: Sequence[Line]) -> Iterator[str]:
         if description != line.description:
             yield f"line {position} is {description!r}, it should be {line.description!r}"
         if Fraction(amount) != line.amount:
-            yield f"line {description!r} is {_shown(amount)}, it should be {_shown(line.amount)}"
+            yield f"line {description!r} is {shown(amount)}, it should be {shown(line.amount)}"
         if Fraction(quantity) != to_scale(line.quantity, "half_even", _QUANTITY_DIGITS):
             yield (
-                f"line {description!r} counts {_shown(quantity)}, it should {_shown(line.quantity)}"
+                f"line {description!r} counts {shown(quantity)}, it should {shown(line.quantity)}"
             )
 
 
-def _shown(value: Fraction | Decimal) -> str:
+def shown(value: Fraction | Decimal) -> str:
+    """A number as a person writes it."""
     value = to_scale(Fraction(value), "half_even", _QUANTITY_DIGITS)
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     return f"{exact.normalize():f}"

@@ -4,9 +4,11 @@ Real PostgreSQL, real billing; the memory log, so that months pass as a test say
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from broker.billing.close import request_close
 from broker.domain import events as ev
 from broker.log.memory import MemoryLog
 from broker.store.base import engine
@@ -209,6 +211,80 @@ def test_tampered_money(billed: Exchange, tampering: str, where: str, what: str)
     billed.sql(f"{tampering} WHERE {where} AND {of_grid[table]}")
     named = [str(one) for one in billed.recount().differences]
     assert any(what in text for text in named), named
+
+
+def close_unbilled(exchange: Exchange, end_ms: int, *, interim: bool = True) -> list[str]:
+    """Prove a close and say it was billed, but make no invoices; gives what differs then."""
+    with exchange.sessions.begin() as session:
+        request_close(
+            session, PRODUCT, end_ms, by="test", interim=interim, now=exchange.clock.now()
+        )
+    exchange.relay()
+    exchange.route()
+    exchange.sql("UPDATE period_closes SET settled_at = now() WHERE settled_at IS NULL")
+    return [str(one) for one in exchange.recount().differences]
+
+
+def test_fee_never_invoiced(exchange: Exchange, clock: MovedClock) -> None:
+    """Fee and minimum are owed for a period in which nothing was used; their absence is named."""
+    exchange.subscribe("grid", exchange.plan(FULL))
+    clock.go("2026-04-01T09:00:00+00:00")
+    (one,) = close_unbilled(exchange, _ms("2026-04-01T00:00:00+02:00"))
+    assert one.startswith("billing: acme/wind, grid/wind: nothing was metered in billing time [0, ")
+    assert "33.78 EUR" in one  # 22 of 31 days: 28.39 of the minimum, and 19 %
+
+
+def test_rest_of_a_period_never_invoiced(exchange: Exchange, clock: MovedClock) -> None:
+    """A period billed ahead of its end owes the rest once it has ended, used or not."""
+    exchange.subscribe("grid", exchange.plan(FULL))
+    exchange.produce(2)
+    exchange.route()
+    clock.go("2026-03-20T09:00:00+00:00")
+    exchange.bill()
+    clock.go("2026-04-01T09:00:00+00:00")
+    (one,) = close_unbilled(exchange, _ms("2026-04-01T00:00:00+02:00"), interim=False)
+    assert "nothing was metered in billing time" in one
+
+
+def test_usage_of_an_ended_period_never_invoiced(exchange: Exchange, clock: MovedClock) -> None:
+    """Usage of a fixed-length period that a close ends is named once, whatever it comes to."""
+    version = exchange.plan({**PER_RECORD, "unit_amount": "0"}, {"length_s": 60})
+    exchange.subscribe("trial", version, length_s=60)
+    exchange.produce(3)
+    exchange.route()
+    clock.ms += 70_000
+    (one,) = close_unbilled(exchange, clock.ms - 5_000, interim=False)
+    assert "3 records metered in billing time" in one
+    assert "are on no invoice although the period is closed: 0 EUR" in one
+
+
+@pytest.mark.parametrize("price", [PER_RECORD, FULL])
+def test_nothing_owed_yet(exchange: Exchange, clock: MovedClock, price: dict[str, Any]) -> None:
+    """A close which falls into a period and bills no interim leaves nothing owed."""
+    exchange.subscribe("grid", exchange.plan(price))
+    exchange.produce(2)
+    exchange.route()
+    clock.go("2026-03-20T09:00:00+00:00")
+    assert close_unbilled(exchange, clock.ms, interim=False) == []
+
+
+def test_nothing_owed_for_nothing(exchange: Exchange, clock: MovedClock) -> None:
+    """A price by the record owes nothing for a period without records."""
+    exchange.subscribe("grid", exchange.plan(PER_RECORD))
+    clock.go("2026-04-01T09:00:00+00:00")
+    assert close_unbilled(exchange, _ms("2026-04-01T00:00:00+02:00")) == []
+
+
+def test_plan_changed_after_the_close(exchange: Exchange, clock: MovedClock) -> None:
+    """A change on the day of a close ends the old version's time before it; a later close bills."""
+    name = exchange.subscribe("grid", exchange.plan(FULL))
+    clock.go("2026-03-20T09:00:00+00:00")
+    assert close_unbilled(exchange, clock.ms, interim=False) == []
+    clock.go("2026-03-20T15:00:00+00:00")
+    version = exchange.plan(PER_RECORD)
+    exchange.change(name, ev.SubscriptionReplanned(name, PRODUCT, PLAN, version))
+    exchange.route()
+    agreed(exchange)
 
 
 def test_price_changed_after_the_bill(billed: Exchange) -> None:
