@@ -5,6 +5,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -61,3 +62,12 @@ def test_target_is_in_the_makefile(page: str, target: str) -> None:
 def test_link_leads_to_a_file(page: str, link: str) -> None:
     """Every relative link leads to a file or directory of the tree."""
     assert ((ROOT / page).parent / link).exists(), f"{page}: {link}"
+
+
+def test_every_dependency_says_why() -> None:
+    """docs/dependencies.md names each package that pyproject.toml asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = {re.split(r"[><=~]", one)[0] for one in asked}
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
