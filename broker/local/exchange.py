@@ -101,7 +101,7 @@ class Exchange:
         reap_home(self.home)
         _record_supervisor(self.home)
         supervisor = Supervisor(
-            self._units(), home=self.home, on_ready=self._unit_ready, report=told
+            self._stages(), home=self.home, on_ready=self._unit_ready, report=told
         )
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: supervisor.request_stop())
@@ -129,16 +129,20 @@ class Exchange:
             kafka_classpath(report=report)
             supervisor.progress("kafka", "")
 
-    def _units(self) -> list[tuple[str, Unit]]:
-        embedded: list[tuple[str, Unit | None]] = [
-            ("kafka", self._kafka),
-            ("postgres", self._postgres),
-        ]
-        units = [(name, unit) for name, unit in embedded if unit is not None]
-        names = ["serve", *(f"router-{n + 1}" for n in range(self._shape.routers)), "ledger"]
+    def _stages(self) -> list[list[tuple[str, Unit]]]:
+        """Kafka and PostgreSQL, then `serve`, which makes topics and tables, then who uses them."""
+        services: list[tuple[str, Unit]] = []
+        if self._kafka is not None:
+            services.append(("kafka", self._kafka))
+        if self._postgres is not None:
+            services.append(("postgres", self._postgres))
+        routers = [f"router-{n + 1}" for n in range(self._shape.routers)]
+        return [services, self._processes("serve"), self._processes(*routers, "ledger")]
+
+    def _processes(self, *names: str) -> list[tuple[str, Unit]]:
         wanted = [name for name in names if name.split("-")[0] not in self._shape.without]
         ports = self._ports.usable(wanted)
-        return [*units, *((name, self._process(name, ports[name])) for name in wanted)]
+        return [(name, self._process(name, ports[name])) for name in wanted]
 
     def _process(self, name: str, port: int) -> HttpProcess:
         verb, _, number = name.partition("-")

@@ -1,4 +1,4 @@
-"""Start processes in order, each when the one before is ready; bring back what dies; stop in order.
+"""Start processes stage by stage, as each is ready; bring back what dies; stop in order.
 
     waiting ──▶ starting ──▶ ready ──dies──▶ restarting ──▶ starting …    too often: failed
                                                             all ──▶ stopped
@@ -65,7 +65,8 @@ class Supervisor:
     """Watches units until it is told to stop.
 
     Args:
-        units: name and unit, in the order they start; they stop in the reverse order.
+        stages: name and unit; those of one stage start together, when all before are ready. They
+            stop one by one, in the reverse order.
         home: its state is written to `home/run/state.json`.
         on_ready: called with a unit's name when it is ready, before anybody else learns of it.
         report: told the state as it changes, after it is written.
@@ -75,7 +76,7 @@ class Supervisor:
 
     def __init__(
         self,
-        units: list[tuple[str, Unit]],
+        stages: list[list[tuple[str, Unit]]],
         *,
         home: Path,
         on_ready: Callable[[str], None],
@@ -83,7 +84,8 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._watched = [_Watched(name, unit) for name, unit in units]
+        self._stages = [[_Watched(name, unit) for name, unit in stage] for stage in stages]
+        self._watched = [watched for stage in self._stages for watched in stage]
         self._home = home
         self._on_ready = on_ready
         self._report = report
@@ -110,14 +112,16 @@ class Supervisor:
             raise StopRequested
 
     def start(self) -> None:
-        """Start everything, in order, each when the one before is ready. Blocks.
+        """Start everything, stage by stage. Blocks.
 
         Raises:
             SetupError: a unit did not get ready; says which and why. Call `stop` then.
         """
-        for watched in self._watched:
-            self.checkpoint()
-            self._start_one(watched)
+        for stage in self._stages:
+            for watched in stage:
+                self.checkpoint()
+                self._launch(watched)
+            self._await(stage)
 
     def watch(self) -> None:
         """Bring back what dies, until `request_stop`: then raises `StopRequested`."""
@@ -146,15 +150,16 @@ class Supervisor:
         """Say in the state why the supervisor gave up."""
         self._write(error)
 
-    def _start_one(self, watched: _Watched) -> None:
+    def _await(self, stage: list[_Watched]) -> None:
         deadline = self._clock() + _READY_TIMEOUT_S
-        self._launch(watched)
-        while watched.condition != "ready":
-            self._look_after(watched)
+        while left := [watched for watched in stage if watched.condition != "ready"]:
+            for watched in stage:
+                self._look_after(watched)
             self._write()
-            if watched.deaths >= _DEATHS_AT_START_MAX or self._clock() > deadline:
-                reason = watched.reason or watched.unit.why()
-                raise SetupError(f"{watched.name}: did not get ready: {reason}")
+            for watched in left:
+                if watched.deaths >= _DEATHS_AT_START_MAX or self._clock() > deadline:
+                    reason = watched.reason or watched.unit.why()
+                    raise SetupError(f"{watched.name}: did not get ready: {reason}")
             self.checkpoint()
             self._pause(_POLL_S)
 

@@ -63,17 +63,18 @@ def watching(supervisor: Supervisor) -> Iterator[None]:
 
 
 def test_starts_in_order_and_leaves_nothing(tmp_path: Path) -> None:
-    """Each is launched when the one before is ready; `stop` leaves no process and no record."""
-    units = [(name, stand_in(tmp_path, name)) for name in ("first", "second")]
+    """A stage is launched when the one before is ready; `stop` leaves no process, no record."""
+    units = [(name, stand_in(tmp_path, name)) for name in ("first", "second", "third")]
     alive_when_ready: dict[str, list[str]] = {}
 
     def note(name: str) -> None:
         alive_when_ready[name] = [other for other, unit in units if unit.alive]
 
-    supervisor = Supervisor(list(units), home=tmp_path, on_ready=note)
+    supervisor = Supervisor([list(units[:1]), list(units[1:])], home=tmp_path, on_ready=note)
     try:
         supervisor.start()
-        assert alive_when_ready == {"first": ["first"], "second": ["first", "second"]}
+        together = ["first", "second", "third"]
+        assert alive_when_ready == {"first": ["first"], "second": together, "third": together}
         pids = [unit.pid for _, unit in units]
         processes = [psutil.Process(pid) for pid in pids]
         state = read_state(tmp_path)
@@ -89,7 +90,7 @@ def test_starts_in_order_and_leaves_nothing(tmp_path: Path) -> None:
 def test_brings_back_what_was_killed(tmp_path: Path) -> None:
     """A child that is killed runs again, on the same port, and the restart is counted."""
     unit = stand_in(tmp_path, "one")
-    supervisor = Supervisor([("one", unit)], home=tmp_path, on_ready=print)
+    supervisor = Supervisor([[("one", unit)]], home=tmp_path, on_ready=print)
     supervisor.start()
     first = unit.pid
     with watching(supervisor):
@@ -106,7 +107,7 @@ def test_brings_back_what_was_killed(tmp_path: Path) -> None:
 def test_gives_up_at_start_and_says_why(tmp_path: Path) -> None:
     """What dies again and again at the start ends it, with the last line of its log."""
     units = [("router", stand_in(tmp_path, "router", DIES))]
-    supervisor = Supervisor(list(units), home=tmp_path, on_ready=print)
+    supervisor = Supervisor([list(units)], home=tmp_path, on_ready=print)
     with pytest.raises(SetupError, match=r"router: did not get ready.*no such topic"):
         supervisor.start()
     supervisor.stop()
@@ -117,7 +118,7 @@ def test_restarts_what_asks_for_it(tmp_path: Path) -> None:
     unit = stand_in(tmp_path, "one", UNWELL)
     time = itertools.count(step=0.2)
     supervisor = Supervisor(
-        [("one", unit)], home=tmp_path, on_ready=print, clock=lambda: next(time)
+        [[("one", unit)]], home=tmp_path, on_ready=print, clock=lambda: next(time)
     )
     supervisor.start()
     first = unit.pid

@@ -47,7 +47,7 @@ def test_gives_up_after_eight_deaths_in_a_row(tmp_path: Path) -> None:
         return now
 
     supervisor = Supervisor(
-        [("one", unit)], home=tmp_path, on_ready=lambda _: None, clock=clock, pause=lambda _: None
+        [[("one", unit)]], home=tmp_path, on_ready=lambda _: None, clock=clock, pause=lambda _: None
     )
     supervisor.start()
     unit.alive = False
