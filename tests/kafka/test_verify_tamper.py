@@ -157,6 +157,20 @@ def test_command(exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyP
             "sums to 1, not to zero",
         ),
         (
+            "chains",
+            "watermark_ms = watermark_ms {sign} 1",
+            "partition = 0",
+            "ledger",
+            "the chain's row of coverage disagrees with segment",
+        ),
+        (
+            "invoices",
+            "subscription = CASE '{sign}' WHEN '+' THEN 'no/body' ELSE 'care/wind' END",
+            "buyer = 'care'",
+            "billing",
+            "is billed, but the control log never activated it",
+        ),
+        (
             "control_events",
             "canonical = set_byte(canonical, 20, get_byte(canonical, 20) {sign} 1)",
             "seq = 3",

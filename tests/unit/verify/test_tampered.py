@@ -5,12 +5,14 @@ from hashlib import sha256
 from typing import Literal
 
 import pytest
+from sqlalchemy import insert
 
 from broker.avro.codec import encode_event, encode_segment
 from broker.domain import events as ev
 from broker.domain.segment import Segment, usage_key
 from broker.errors import NotFoundError
 from broker.log.ports import Committed, TopicPartition
+from broker.store.billing import InvoiceRow
 from broker.verify.report import Difference
 
 from .conftest import PRODUCT, QUARANTINE, TOPIC, Exchange, long
@@ -101,6 +103,64 @@ def test_stored_segment_deleted(routed: Exchange) -> None:
     """A segment that PostgreSQL has lost."""
     routed.sql("DELETE FROM segments WHERE partition = 1 AND number = 1")
     assert "PostgreSQL lacks segment 1" in {one.what for one in differences(routed)}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("UPDATE chains SET number = number + 1", "reaches segment {after}, which is not there"),
+        ("UPDATE chains SET number = number - 1", "reaches segment {before}, the chain {last}"),
+        ("UPDATE chains SET digest = x'00'", "disagrees with segment {last}"),
+        ("UPDATE chains SET next_offset = next_offset + 1", "disagrees with segment {last}"),
+        ("UPDATE chains SET seq = seq + 1", "disagrees with segment {last}"),
+        ("UPDATE chains SET watermark_ms = watermark_ms + 1", "disagrees with segment {last}"),
+        ("UPDATE chains SET hole = '9 is missing'", "waits: 9 is missing"),
+        ("DELETE FROM chains", "is not there"),
+    ],
+)
+def test_row_of_coverage(routed: Exchange, change: str, what: str) -> None:
+    """Any column of the ledger's row of a chain, which decides when a period is closed."""
+    routed.sql(f"{change} WHERE partition = 0")
+    _, last, _ = last_segment(routed)
+    (one,) = differences(routed)
+    number = last.number
+    said = what.format(before=number - 1, last=number, after=number + 1)
+    assert one.what == f"the chain's row of coverage {said}"
+    assert (one.store, one.product, one.partition) == ("ledger", PRODUCT, 0)
+    assert (one.first_offset, one.next_offset) == (last.next_offset, last.next_offset)
+
+
+def test_row_of_coverage_further_on(routed: Exchange) -> None:
+    """A row that is ahead of weir.usage must say what the stored segment says that it names."""
+    _, last, _ = last_segment(routed)
+    columns = "topic_id, partition, flow, product, first_offset, quarter_ms, billing_first_ms"
+    routed.sql(
+        f"INSERT INTO segments ({columns}, number, next_offset, seq, watermark_ms, digest, "
+        f"canonical) SELECT {columns}, number + 1, next_offset, seq, watermark_ms, digest, "
+        "canonical FROM segments WHERE partition = 0 AND number = :n",
+        n=last.number,
+    )
+    routed.sql("UPDATE chains SET number = number + 1, seq = seq + 1 WHERE partition = 0")
+    named = [one.what for one in differences(routed)]
+    assert f"the chain's row of coverage disagrees with its segment {last.number + 1}" in named
+
+
+def test_invoice_of_an_unknown_subscription(routed: Exchange) -> None:
+    """A bill for a subscription that the control log never activated."""
+    names = [column.name for column in InvoiceRow.__table__.columns]
+    row = {
+        **dict.fromkeys(names, 0),
+        **dict.fromkeys(("id", "state", "seller", "buyer", "product", "plan", "currency"), "x"),
+        "subscription": "who/ever",
+        "created_at": routed.clock.now(),
+        **dict.fromkeys(("year", "sequence", "number", "finalised_at")),
+        "state": "draft",
+    }
+    with routed.database.begin() as connection:
+        connection.execute(insert(InvoiceRow), [row])
+    (one,) = differences(routed)
+    assert (one.store, one.subscription) == ("billing", "who/ever")
+    assert one.what == "is billed, but the control log never activated it"
 
 
 def test_delivered_record_added(routed: Exchange) -> None:
