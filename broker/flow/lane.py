@@ -20,24 +20,25 @@ from broker.errors import (
     ControlLogError,
     DeliveryUnwritableError,
     LogAbortableError,
-    LogTimeoutError,
     PoisonedBatchError,
     TopicUnwritableError,
     UnavailableError,
     WeirError,
 )
 from broker.flow.batch import Batch, BatchSet, Enforced, Metered, Routed
+from broker.flow.blame import Blame
 from broker.flow.chain import Chain
 from broker.flow.clients import Clients, build
 from broker.flow.commit import commit
+from broker.flow.count import count
 from broker.flow.enforce import enforce, may_be_new
-from broker.flow.held import Held
 from broker.flow.meter import meter
-from broker.flow.partitions import products_by_topic, topics_of
+from broker.flow.partitions import topics_of
 from broker.flow.route import route
 from broker.flow.settings import LaneSettings
 from broker.flow.source import recut
 from broker.flow.tail import PolicyTail
+from broker.flow.watch import stop_recreated, watch
 from broker.log.ports import Log, TopicPartition
 
 _log = structlog.get_logger(__name__)
@@ -66,8 +67,7 @@ class Lane:
         self._committed = log.reader(committed=True)
         self._uncommitted = log.reader(committed=False)
         self._tail = PolicyTail(self._committed)
-        self._held = Held("undeliverable", settings.hold_s)
-        self._waiting = Held("quarantine-unwritable", settings.hold_s)
+        self._blame = Blame(settings.hold_s)
         self._begun_s = 0.0
         self._failures = 0
         self._clients: Clients | None = None
@@ -147,7 +147,7 @@ class Lane:
     def enforce(self, batches: BatchSet) -> tuple[Enforced, ...]:
         """Decide on every batch; reads the control log on before an unknown id is refused."""
         self._current(batches)
-        held = self._held.ids
+        held = self._blame.held
         enforced = tuple(enforce(b, batches.policy, held=held) for b in batches.batches)
         if not any(map(may_be_new, enforced)):
             return enforced
@@ -203,8 +203,8 @@ class Lane:
         )
         clients.partitions.chains.update(after)
         self._in_flight = None
-        self._held.committed(metered)
-        _count(metered)
+        self._blame.committed(metered)
+        count(metered)
         metrics.TRANSACTION_SECONDS.observe(self._clock.monotonic() - self._begun_s)
         _log.debug("transaction committed", segments=len(metered))
 
@@ -223,7 +223,14 @@ class Lane:
         if isinstance(error, _ABORTABLE) and batches is not None:
             clients = self._opened()
             try:
-                self._hold_back(clients, error, batches)
+                self._blame.find(
+                    clients,
+                    error,
+                    batches,
+                    self._tail.policy,
+                    now_s=self._clock.monotonic(),
+                    timeout_s=self._settings.request_timeout_s,
+                )
                 self._abort(clients)
             except WeirError as failed:
                 _log.warning("abort failed, rebuilding the clients", error=str(failed))
@@ -256,26 +263,8 @@ class Lane:
         """
         clients, now_s = self._opened(), self._clock.monotonic()
         metrics.POLICY_AGE_SECONDS.set(self._tail.age_s(now_s))
-        products = products_by_topic(self._tail.policy)
-        ids = self._uncommitted.topic_ids(
-            sorted({tp.topic for tp in clients.partitions.routable()}),
-            timeout_s=self._settings.request_timeout_s,
-        )
-        for tp in clients.partitions.routable():
-            if ids.get(tp.topic) != products[tp.topic].topic_id:
-                self._stop_recreated(clients, tp, ids.get(tp.topic))
-                continue
-            chain = clients.partitions.chains[tp]
-            log = clients.consumer.offsets(tp, timeout_s=self._settings.request_timeout_s)
-            # Transaction markers after the last record are no lag: the end was seen there.
-            at_end = clients.partitions.ends.get(tp, -1) >= log.last_stable
-            lag = 0 if at_end else max(0, log.last_stable - chain.next_offset)
-            labels = {"product": products[tp.topic].id, "partition": str(tp.partition)}
-            metrics.LAG_RECORDS.labels(**labels).set(lag)
-            clients.progress.note(tp, chain.next_offset, lag, now_s)
-        stalled = clients.progress.stalled(now_s, self._settings.stall_max_s)
-        if stalled is not None:
-            raise LogTimeoutError(f"{stalled}: lags without progress")
+        policy, settings = self._tail.policy, self._settings
+        watch(clients, policy, self._uncommitted, now_s=now_s, settings=settings)
 
     def close(self) -> None:
         """Abort what is in flight, leave the group, let go of every client."""
@@ -331,9 +320,7 @@ class Lane:
             timeout_s = self._settings.request_timeout_s
             return self._committed.partitions(topic, timeout_s=timeout_s) > 0
 
-        now_s = self._clock.monotonic()
-        released = [held.retry(exists, now_s=now_s) for held in (self._held, self._waiting)]
-        if any(released):
+        if self._blame.retry(exists, now_s=self._clock.monotonic()):
             self.rebuild()
             self._subscribe(self._opened())
 
@@ -342,46 +329,8 @@ class Lane:
         for batch in batches.batches:
             actual = ids.get(batch.partition.topic)
             if actual != batch.product.topic_id:
-                self._stop_recreated(clients, batch.partition, actual)
+                stop_recreated(clients, batch.partition, actual)
                 raise PoisonedBatchError(f"topic {batch.partition.topic}: was recreated")
-
-    def _stop_recreated(self, clients: Clients, tp: TopicPartition, actual: str | None) -> None:
-        why = f"the policy names another topic than the one that is there, {actual}"
-        clients.partitions.stop(tp, "topic-recreated", why)
-
-    def _hold_back(self, clients: Clients, error: WeirError, batches: BatchSet) -> None:
-        """Find the topic that is to blame; the error often names none."""
-        now_s = self._clock.monotonic()
-        if isinstance(error, DeliveryUnwritableError):
-            self._held.hold(error.subscription, error.topic, str(error), now_s=now_s)
-            return
-        if isinstance(error, PoisonedBatchError):
-            return
-        rules = {
-            rule.delivery_topic: rule.id
-            for batch in batches.batches
-            for rule in batches.policy.products[batch.product.id].active()
-        }
-        quarantines = {b.product.quarantine_topic: b.product.id for b in batches.batches}
-        unwritable = clients.producer.unwritable(
-            sorted({**rules, **quarantines}), timeout_s=self._settings.request_timeout_s
-        )
-        for topic in unwritable:
-            why = f"topic {topic}: {error}"
-            if topic in rules:
-                self._held.hold(rules[topic], topic, why, now_s=now_s)
-            else:
-                self._wait_whole(clients, quarantines[topic], topic, why, now_s=now_s)
-
-    def _wait_whole(
-        self, clients: Clients, product: str, topic: str, why: str, *, now_s: float
-    ) -> None:
-        """Without its quarantine topic a product's refused records would be lost: it waits."""
-        self._waiting.hold(product, topic, why, now_s=now_s)
-        source = self._tail.policy.products[product].topic
-        for tp in clients.partitions.routable():
-            if tp.topic == source:
-                clients.partitions.stop(tp, "quarantine-unwritable", why)
 
     def _abort(self, clients: Clients) -> None:
         # Flush first: abort without it turns fatal after a few turns (KIP-890).
@@ -394,16 +343,3 @@ def _recut(batch: Batch, policy: Policy) -> tuple[Batch, ...]:
     if product.ended:
         raise PoisonedBatchError(f"product {product.id}: its topic has ended")
     return tuple(recut(batch, product))
-
-
-def _count(metered: tuple[Metered, ...]) -> None:
-    metrics.TRANSACTIONS.labels(outcome="committed").inc()
-    for one in metered:
-        segment = one.segment
-        metrics.RECORDS_IN.labels(product=segment.product).inc(segment.source_records)
-        for refused in segment.refused:
-            labels = {"product": segment.product, "reason": refused.reason}
-            metrics.RECORDS_REFUSED.labels(**labels).inc(refused.records)
-        for delivery in segment.deliveries:
-            metrics.RECORDS_DELIVERED.labels(product=segment.product).inc(delivery.records)
-            metrics.BYTES_DELIVERED.labels(product=segment.product).inc(delivery.billed_bytes)
