@@ -6,10 +6,9 @@ Ranges that touch are joined, so that a long stretch is one line, not one a segm
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from broker.verify.report import Difference, Range
+from broker.verify.report import RANGES_MAX, Difference, Range
 
 _DIFFERENCES_MAX = 1_000
-_RANGES_MAX = 10_000
 
 
 @dataclass(slots=True)
@@ -66,5 +65,5 @@ def extend(ranges: list[Range], more: Range) -> None:
                 last, next_offset=more.next_offset, records=last.records + more.records
             )
             return
-    if len(ranges) < _RANGES_MAX:
+    if len(ranges) < RANGES_MAX:
         ranges.append(more)

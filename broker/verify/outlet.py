@@ -19,13 +19,14 @@ _ALIGNMENTS_MAX = 100
 class Held:
     """What an outlet held of one segment.
 
-    `lost`: records that retention has taken, so that nothing can be said of them.
+    `lost`: records that retention has taken, so that nothing can be said of them; their bytes.
     """
 
     records: int
     billed_bytes: int
     mismatches: tuple[Mismatch, ...] = ()
     lost: int = 0
+    lost_bytes: int = 0
 
 
 class Outlet:
@@ -47,30 +48,39 @@ class Outlet:
     def holds(self, expected: Records) -> Held:
         """Compare what the next records should be, as the source gives them."""
         if self._cursor is None:
-            return Held(0, 0, lost=len(expected))
+            return Held(0, 0, lost=len(expected), lost_bytes=weigh(expected))
         if not self._aligned:
             lost = self._align(expected, self._cursor)
             if lost is None:
-                return Held(0, 0, lost=len(expected))
+                return Held(0, 0, lost=len(expected), lost_bytes=weigh(expected))
             self._aligned = True
             rest = expected.slice(lost, len(expected))
             self._cursor.skip(len(rest))
-            return Held(len(rest), weigh(rest), lost=lost)
+            lost_bytes = weigh(expected.slice(0, lost))
+            return Held(len(rest), weigh(rest), lost=lost, lost_bytes=lost_bytes)
         found = compare(expected, self._cursor)
         return Held(found.records, found.billed_bytes, found.mismatches)
 
-    def holds_measured(self, wanted: Measured) -> Held:
-        """Compare the next records with a segment's account, where the source is gone."""
+    def holds_measured(self, wanted: Measured, first_offset: int, next_offset: int) -> Held:
+        """Compare the next records with a segment's account, where the source is gone.
+
+        The offsets are the segment's: what is missing is named by them.
+        """
+        if not wanted.records:
+            return Held(0, 0)
         if self._cursor is None:
-            return Held(0, 0, lost=wanted.records)
+            return Held(0, 0, lost=wanted.records, lost_bytes=wanted.billed_bytes)
         run = self._cursor.peek(wanted.records)
         if measure(run) == wanted:
             self._aligned = True
         elif not self._aligned:
-            return Held(0, 0, lost=wanted.records)
+            return Held(0, 0, lost=wanted.records, lost_bytes=wanted.billed_bytes)
         self._cursor.skip(len(run))
-        if not len(run) or measure(run) == wanted:
+        if measure(run) == wanted:
             return Held(len(run), weigh(run))
+        if not len(run):
+            missing = Mismatch("missing", wanted.records, first_offset, next_offset, in_topic=False)
+            return Held(0, 0, (missing,))
         off = Mismatch("altered", len(run), run.offsets[0], run.offsets[-1] + 1, in_topic=True)
         return Held(len(run), weigh(run), (off,))
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+RANGES_MAX = 10_000
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
@@ -81,6 +83,9 @@ class SubscriptionCount:
     entitled: from source and control log; delivered: from the delivery topic; metered: from the
     segments; billed: from the usage rows in PostgreSQL. `cutover`: by partition, the first offset
     that its revocation, expiry or suspension kept from it; null while it is active, or unproven.
+
+    What is chain only is counted apart: metered where the source is gone (`unsourced`), where the
+    delivered records are (`lost`).
     """
 
     subscription: str
@@ -94,8 +99,33 @@ class SubscriptionCount:
     metered_bytes: int
     billed_records: int
     billed_bytes: int
+    unsourced_records: int = 0
+    unsourced_bytes: int = 0
+    lost_records: int = 0
+    lost_bytes: int = 0
     invoices: tuple[Amount, ...] = ()
     cutover: Mapping[int, int] | None = None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the four counts are one, to the record and the byte, but for what is chain only.
+
+        Nothing else may set them apart: what was undeliverable is in none of them, and billed
+        counts usage, which is there before an open period is invoiced.
+        """
+        records = {
+            self.entitled_records + self.unsourced_records,
+            self.delivered_records + self.lost_records,
+            self.metered_records,
+            self.billed_records,
+        }
+        size_bytes = {
+            self.entitled_bytes + self.unsourced_bytes,
+            self.delivered_bytes + self.lost_bytes,
+            self.metered_bytes,
+            self.billed_bytes,
+        }
+        return len(records) == len(size_bytes) == 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,12 +144,28 @@ class Report:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs. What is chain only was not compared, and says so."""
-        return self.differences_total == 0
+        """Whether nothing differs. What is chain only was not compared, and says so.
+
+        That no difference was found is not enough: the counts must add up by themselves.
+        """
+        return self.differences_total == 0 and not self.unexplained
+
+    @property
+    def unexplained(self) -> tuple[str, ...]:
+        """Subscriptions whose counts differ by more than the ranges listed as chain only."""
+        listed = {(one.product, one.subscription) for one in self.chain_only}
+        cut = len(self.chain_only) == RANGES_MAX
+        return tuple(
+            one.subscription
+            for one in self.subscriptions
+            if not one.adds_up
+            or (one.unsourced_records and not cut and (one.product, None) not in listed)
+            or (one.lost_records and not cut and (one.product, one.subscription) not in listed)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"agrees": self.agrees, **asdict(self)}
+        return {"agrees": self.agrees, **asdict(self), "unexplained": self.unexplained}
 
     def to_json(self) -> str:
         """One JSON object."""

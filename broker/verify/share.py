@@ -69,8 +69,14 @@ class Shares:
         if subscription not in self.deliveries:
             self.deliveries[subscription] = self.opened(subscription)
         outlet = self.deliveries[subscription]
-        held = outlet.holds(judged.valid) if judged else outlet.holds_measured(Measured(*metered))
+        if judged is None:
+            tally.add("unsourced", metered.records, metered.billed_bytes)
+            span = (segment.first_offset, segment.next_offset)
+            held = outlet.holds_measured(Measured(*metered), *span)
+        else:
+            held = outlet.holds(judged.valid)
         tally.add("delivered", held.records, held.billed_bytes)
+        tally.add("lost", held.lost, held.lost_bytes)
         self.place.held("delivery", segment, outlet, held, subscription)
 
     def _withheld(

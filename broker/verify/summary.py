@@ -35,6 +35,10 @@ def subscriptions(
                 metered_bytes=tally.bytes["metered"],
                 billed_records=tally.records["billed"],
                 billed_bytes=tally.bytes["billed"],
+                unsourced_records=tally.records["unsourced"],
+                unsourced_bytes=tally.bytes["unsourced"],
+                lost_records=tally.records["lost"],
+                lost_bytes=tally.bytes["lost"],
                 invoices=amounts.get(member.id, ()),
                 cutover=_cutover(history, member, walks),
             )

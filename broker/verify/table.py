@@ -26,6 +26,8 @@ def table(report: Report) -> str:
     hidden = report.differences_total - len(report.differences)
     if hidden:
         console.print(f"… and {hidden} more differences")
+    for subscription in report.unexplained:
+        console.print(f"DIFFERS  the counts of {subscription}, by more than is chain only")
     console.print(_verdict(report))
     file = console.file
     return file.getvalue().rstrip("\n") if isinstance(file, io.StringIO) else ""
@@ -100,8 +102,10 @@ def _ranges(console: Console, label: str, ranges: tuple[Range, ...]) -> None:
 
 def _verdict(report: Report) -> str:
     looked = f"{report.segments:,} segments, {report.invoices:,} invoices"
-    if not report.agrees:
+    if report.differences_total:
         return f"{report.differences_total:,} differences ({looked})"
+    if not report.agrees:
+        return f"the counts do not add up ({looked})"
     if report.chain_only:
         return f"all that can still be compared agrees; the rest is chain only ({looked})"
     return f"all agree ({looked})"

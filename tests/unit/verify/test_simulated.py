@@ -41,6 +41,7 @@ def test_every_fate_agrees(seed: int) -> None:
     report = recount_log(world.log, database, timeout_s=1, ledger_wait_s=0.0)
     database.dispose()
     assert [str(one) for one in report.differences] == []
+    assert report.agrees
     assert report.chain_only == ()
     for one in report.subscriptions:
         assert one.entitled_records == one.delivered_records == one.billed_records

@@ -344,6 +344,18 @@ def test_records_missing(routed: Exchange) -> None:
     assert (one.topic, one.first_offset, one.next_offset) == (None, 4, 6)
 
 
+def test_records_missing_where_the_source_is_gone(routed: Exchange) -> None:
+    """Without a source, what a segment metered and no topic holds is named by its range."""
+    routed.log.trim(TopicPartition(TOPIC, 1), 3)
+    topic = routed.delivery(BUYER)
+    entries = routed.log._broker.topics[topic].partitions[1].entries
+    for offset, entry in enumerate(entries):
+        entries[offset] = replace(entry, marker=True)
+    (one,) = differences(routed)
+    assert one.what == f"3 records missing in {topic}"
+    assert (one.subscription, one.partition, one.first_offset, one.next_offset) == (BUYER, 1, 0, 3)
+
+
 def test_foreign_bytes_in_usage(routed: Exchange) -> None:
     """A record of weir.usage that is no segment, and one of no product."""
     routed.send("weir.usage", 0, [b"junk"], key=usage_key(routed.topic_id, 0))
