@@ -9,7 +9,9 @@ import pytest
 from broker.local.postgres import EmbeddedPostgres
 from broker.verify.recount import recount_log
 
-from .verify_exchange import BUYERS, PRODUCT, Exchange, kafka_exchange
+from .verify_control import BUYERS, PRODUCT
+from .verify_exchange import Exchange
+from .verify_kafka import kafka_exchange
 
 pytestmark = pytest.mark.kafka
 

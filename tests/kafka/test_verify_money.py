@@ -14,7 +14,9 @@ from broker.log.memory import MemoryLog
 from broker.store.base import engine
 from broker.store.migrate import migrate
 
-from .verify_exchange import PLAN, PRODUCT, Exchange, MovedClock
+from .verify_clock import MovedClock
+from .verify_control import PLAN, PRODUCT
+from .verify_exchange import Exchange
 
 PER_RECORD = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.1"}
 FULL = {

@@ -22,7 +22,9 @@ from broker.local.postgres import EmbeddedPostgres
 from broker.log.ports import TopicPartition
 from broker.verify.report import Difference
 
-from .verify_exchange import BUYERS, PRODUCT, QUARANTINE, TOPIC, Exchange, kafka_exchange
+from .verify_control import BUYERS, PRODUCT, QUARANTINE, TOPIC
+from .verify_exchange import Exchange
+from .verify_kafka import kafka_exchange
 
 pytestmark = pytest.mark.kafka
 
