@@ -7,8 +7,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, floor
 
-from broker.billing.charge import Dynamic, Flat, Graduated, Package, Percentage, Unit, Volume
 from broker.billing.component import Component
+from broker.billing.models import Dynamic, Flat, Graduated, Package, Percentage, Unit, Volume
 from broker.billing.rounding import round_whole
 from broker.billing.tiers import Tier
 from broker.billing.usage import Split

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from broker.billing.charge import (
+from broker.billing.document import shown
+from broker.billing.fields import Fields, as_object
+from broker.billing.models import (
     Charge,
     read_capacity,
     read_dynamic,
@@ -23,8 +25,6 @@ from broker.billing.charge import (
     read_unit,
     read_volume,
 )
-from broker.billing.document import shown
-from broker.billing.fields import Fields, as_object
 from broker.errors import InvalidFieldError
 
 METRICS: Final = ("records", "bytes", "GiB", "devices")

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Final
 
 from broker.billing.amounts import amount, billed_quantity
-from broker.billing.charge import Flat, Percentage, Volume
 from broker.billing.component import Component
 from broker.billing.context import BilledUsage, Context
+from broker.billing.models import Flat, Percentage, Volume
 from broker.billing.price import Price
 from broker.billing.rounding import round_to
 from broker.billing.usage import Split, joined

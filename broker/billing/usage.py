@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from broker.billing.charge import Percentage
 from broker.billing.document import quantity, shown
 from broker.billing.fields import Fields, read_list
+from broker.billing.models import Percentage
 from broker.billing.price import Price
 from broker.errors import InvalidFieldError
 

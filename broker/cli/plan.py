@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from broker.cli.calls import Call, calls_api
+from broker.domain.period import DAY_MS
+from broker.domain.plan import DELIVERY_RETENTION_DEFAULT_MS
 from broker.errors import InvalidFieldError
 
-_DAY_MS = 24 * 60 * 60 * 1000
 _PRICE_BYTES_MAX = 64 * 1024
 
 _terms = [
@@ -30,7 +31,7 @@ _terms = [
     click.option(
         "--delivery-days",
         type=click.IntRange(1, 3650),
-        default=7,
+        default=DELIVERY_RETENTION_DEFAULT_MS // DAY_MS,
         show_default=True,
         help="How long a buyer can read what was delivered.",
     ),
@@ -125,7 +126,7 @@ def _terms_of(
     return {
         "price": _json(price),
         "period": _period(period, time_zone),
-        "delivery_retention_ms": delivery_days * _DAY_MS,
+        "delivery_retention_ms": delivery_days * DAY_MS,
         "approval": approval,
     }
 

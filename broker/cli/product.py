@@ -6,9 +6,10 @@ import click
 
 from broker.cli.calls import Call, calls_api
 from broker.client.values import ProductCheck, SeenRecord
+from broker.domain.period import DAY_MS
+from broker.domain.product import RETENTION_DEFAULT_MS
 from broker.errors import UnavailableError
 
-_DAY_MS = 24 * 60 * 60 * 1000
 _WAIT_S = 30.0
 _POLL_S = 0.2
 
@@ -26,7 +27,7 @@ def product() -> None:
 @click.option(
     "--retention-days",
     type=click.IntRange(1, 3650),
-    default=92,
+    default=RETENTION_DEFAULT_MS // DAY_MS,
     show_default=True,
     help="At least the longest period of its plans and the dispute window.",
 )
@@ -66,7 +67,7 @@ def create(
         title=title,
         description=description,
         partitions=partitions,
-        retention_ms=retention_days * _DAY_MS,
+        retention_ms=retention_days * DAY_MS,
         classification=classification,
         validation=validation,
         event_time_field=event_time,

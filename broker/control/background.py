@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from broker.alarms import clear_alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 
 _PAUSE_MIN_S = 0.2
 _PAUSE_MAX_S = 10.0
@@ -82,13 +82,13 @@ class Background:
                     failures = 0
                 failures += 1
                 _log.error("task failed", task=task.name, trace=_trace(error))
-                raise_alarm("task-failed", task.name, f"{type(error).__name__}: {error}"[:300])
+                raise_alarm(Alarm.TASK_FAILED, task.name, f"{type(error).__name__}: {error}"[:300])
                 if failures >= FAILURES_MAX:
                     self._give_up()
                     return
                 pause_s = min(_PAUSE_MIN_S * 2 ** (failures - 1), _PAUSE_MAX_S)
                 if not self._stop.wait(pause_s):
-                    clear_alarm("task-failed", task.name)
+                    clear_alarm(Alarm.TASK_FAILED, task.name)
             else:
                 return
 

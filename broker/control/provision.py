@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import sessionmaker
 
-from broker.alarms import clear_alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.config import KafkaConfig
 from broker.control import products, provision_confirm, provision_outlets, provision_plan
 from broker.control.provision_apply import apply
@@ -31,7 +31,7 @@ from broker.control.provision_users import ScramUsers
 from broker.control.provision_values import Desired, Drift, EndProduct
 from broker.errors import ConflictError, LogError, UnavailableError
 
-ALARM = "kafka-drift"
+ALARM = Alarm.KAFKA_DRIFT
 _LOCK = 0x77656972_0003
 _LOCK_TIMEOUT_S = 30.0
 _LOCK_POLL_S = 0.05

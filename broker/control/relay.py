@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, Engine, select, text, update
 
-from broker.alarms import clear_alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.avro.codec import decode_event
 from broker.control.outbox import CHANNEL, to_ms
 from broker.domain.names import CONTROL_TOPIC
@@ -24,7 +24,7 @@ from broker.metrics import OUTBOX_AGE_SECONDS
 from broker.store.control import ControlCounterRow, ControlEventRow
 
 PARTITION = TopicPartition(CONTROL_TOPIC, 0)
-ALARM = "control-log"
+ALARM = Alarm.CONTROL_LOG
 _LOCK = 0x77656972_0002
 # A commit wakes the relay by NOTIFY; this is how late one that got lost is found.
 _WAKE_S = 0.05

@@ -1,4 +1,9 @@
-"""Why a record is refused. The one list: add a reason here and return it from `flow/enforce.py`."""
+"""Why a record is refused. The one list: add a reason here, and where it is decided, twice.
+
+`broker/flow/enforce.py` decides, `broker/verify/validity.py` decides again by itself. Both pass
+over batches that are plainly valid (`_all_plain`, `_surely_valid`): a reason that such records may
+have changes those too. `docs/verify.md` lists the order of the rules.
+"""
 
 from enum import StrEnum
 

@@ -17,7 +17,7 @@ import faust
 import structlog
 from mode import Service
 
-from broker.alarms import raise_alarm
+from broker.alarms import Alarm, raise_alarm
 from broker.errors import LogTimeoutError, OperatingError, WeirError
 from broker.flow.batch import BatchSet, Enforced, Routed
 from broker.flow.lane import Lane
@@ -59,7 +59,7 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
             await self._failed(error)
         except Exception as error:  # noqa: BLE001  else a bug ends in an event nobody waits for
             _log.exception("step failed unexpectedly")
-            raise_alarm("step-failed", function.__name__, repr(error))
+            raise_alarm(Alarm.STEP_FAILED, function.__name__, repr(error))
             await self._failed(OperatingError(f"{function.__name__}: {error!r}"))
         return None
 

@@ -6,6 +6,7 @@ unwritable quarantine topic ──▶ its product waits whole: refused records w
 
 from collections.abc import Callable, Sequence
 
+from broker.alarms import Alarm
 from broker.domain.policy import Policy
 from broker.errors import DeliveryUnwritableError, PoisonedBatchError, WeirError
 from broker.flow.batch import BatchSet, Metered
@@ -17,8 +18,8 @@ class Blame:
     """Holds back whom a failure was about. `pause_s`: before the first new attempt."""
 
     def __init__(self, pause_s: float) -> None:
-        self._subscriptions = Held("undeliverable", pause_s)
-        self._products = Held("quarantine-unwritable", pause_s)
+        self._subscriptions = Held(Alarm.UNDELIVERABLE, pause_s)
+        self._products = Held(Alarm.QUARANTINE_UNWRITABLE, pause_s)
 
     @property
     def held(self) -> frozenset[str]:
@@ -77,4 +78,4 @@ class Blame:
 def _stop(clients: Clients, source: str, why: str) -> None:
     for tp in clients.partitions.routable():
         if tp.topic == source:
-            clients.partitions.stop(tp, "quarantine-unwritable", why)
+            clients.partitions.stop(tp, Alarm.QUARANTINE_UNWRITABLE, why)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from hashlib import sha256
 
-from broker.flow.sizes import lengths
+from broker.flow.weigh import lengths
 from broker.log.ports import Headers, Records
 
 

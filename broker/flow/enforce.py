@@ -13,7 +13,7 @@ from broker.domain.policy import Policy, ProductRule, SchemaRule
 from broker.domain.reasons import Reason
 from broker.flow.batch import Batch, Enforced, Entitled, Refusal
 from broker.flow.decode import decodes
-from broker.flow.sizes import lengths, record_bytes
+from broker.flow.weigh import lengths, record_bytes
 from broker.log.ports import Headers, Records
 
 HEADER_BYTES = 5

@@ -8,7 +8,7 @@ Each failure in a row doubles the pause, since trying again costs new clients.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from broker.alarms import clear_alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.flow.batch import Metered
 
 _DOUBLINGS_MAX = 6
@@ -24,7 +24,7 @@ class _Hold:
 class Held:
     """Held back by id, each with an alarm of `kind`. `pause_s`: before the first new attempt."""
 
-    def __init__(self, kind: str, pause_s: float) -> None:
+    def __init__(self, kind: Alarm, pause_s: float) -> None:
         self._kind = kind
         self._pause_s = pause_s
         self._held: dict[str, _Hold] = {}

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 import structlog
 
 from broker import metrics
-from broker.alarms import raise_alarm
+from broker.alarms import Alarm, raise_alarm
 from broker.clock import Clock
 from broker.domain.policy import Policy
 from broker.errors import (
@@ -219,7 +219,7 @@ class Lane:
         _log.warning("batch set failed", error=str(error), kind=type(error).__name__)
         metrics.TRANSACTIONS.labels(outcome=type(error).__name__).inc()
         if isinstance(error, ControlLogError):
-            raise_alarm("control-log", "weir.control", str(error))
+            raise_alarm(Alarm.CONTROL_LOG, "weir.control", str(error))
         if isinstance(error, _ABORTABLE) and batches is not None:
             clients = self._opened()
             try:

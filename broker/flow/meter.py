@@ -13,7 +13,7 @@ from broker.domain.segment import LIVE, Delivery, Refused, Segment, Undeliverabl
 from broker.flow.batch import Enforced, Metered, Routed
 from broker.flow.chain import Chain
 from broker.flow.digest import digest
-from broker.flow.sizes import billed_bytes
+from broker.flow.weigh import billed_bytes
 from broker.log.ports import Records
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from broker import metrics
-from broker.alarms import clear_alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.domain.policy import Policy, ProductRule
 from broker.errors import ChainBrokenError, LogTimeoutError, WeirError
 from broker.flow.chain import Chain
@@ -47,7 +47,7 @@ class Partitions:
         self.chains: dict[TopicPartition, Chain] = {}
         self.ends: dict[TopicPartition, int] = {}
         self.gaps: dict[TopicPartition, Gap] = {}
-        self.stopped: dict[TopicPartition, str] = {}
+        self.stopped: dict[TopicPartition, Alarm] = {}
         self.epoch = 0
         self.failure: WeirError | None = None
         self._consumer = consumer
@@ -85,7 +85,7 @@ class Partitions:
         """As revoked: whatever was polled before belongs to an older epoch now."""
         self._leave(partitions)
 
-    def stop(self, partition: TopicPartition, kind: str, why: str) -> None:
+    def stop(self, partition: TopicPartition, kind: Alarm, why: str) -> None:
         """Route nothing of it any more, with an alarm on it."""
         subject = f"{partition.topic}/{partition.partition}"
         self.stopped[partition] = kind
@@ -125,7 +125,7 @@ class Partitions:
             except LogTimeoutError:
                 if self._monotonic() >= deadline:
                     why = "the committed offsets do not become readable; see docs/operator.md"
-                    raise_alarm("hanging-transaction", partitions[0].topic, why)
+                    raise_alarm(Alarm.HANGING_TRANSACTION, partitions[0].topic, why)
                     raise
 
     def _start(
@@ -133,15 +133,15 @@ class Partitions:
     ) -> int | None:
         product = self._tail.policy.product_of(tp.topic)
         if product is None or product.ended:
-            self.stop(tp, "topic-ended", "the policy knows no such topic, or it has ended")
+            self.stop(tp, Alarm.TOPIC_ENDED, "the policy knows no such topic, or it has ended")
             return None
         if topic_id != product.topic_id:
-            self.stop(tp, "topic-recreated", f"its id is {topic_id}, not {product.topic_id}")
+            self.stop(tp, Alarm.TOPIC_RECREATED, f"its id is {topic_id}, not {product.topic_id}")
             return None
         try:
             chain = self._recovery.chain(tp, product.topic_id, committed)
         except ChainBrokenError as error:
-            self.stop(tp, "checkpoint-broken", str(error))
+            self.stop(tp, Alarm.CHECKPOINT_BROKEN, str(error))
             return None
         self._policy_at_least(chain.seq)
         return self._within_log(tp, chain)
@@ -151,11 +151,11 @@ class Partitions:
         log = self._consumer.offsets(tp, timeout_s=self._settings.request_timeout_s)
         if chain.next_offset > log.last_stable:
             why = f"committed {chain.next_offset}, but the log ends at {log.last_stable}"
-            self.stop(tp, "beyond-end", why)
+            self.stop(tp, Alarm.BEYOND_END, why)
             return None
         if chain.next_offset < log.start:
             why = f"offsets {chain.next_offset} to {log.start} expired before they were routed"
-            raise_alarm("gap", f"{tp.topic}/{tp.partition}", why)
+            raise_alarm(Alarm.GAP, f"{tp.topic}/{tp.partition}", why)
             self.gaps[tp] = Gap(log.start, "expired")
             return log.start
         return chain.next_offset

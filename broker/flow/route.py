@@ -11,7 +11,7 @@ from hashlib import sha256
 from broker.domain.reasons import Reason
 from broker.errors import DeliveryUnwritableError, TopicUnwritableError
 from broker.flow.batch import Batch, Enforced, Refusal, Routed
-from broker.flow.sizes import record_bytes
+from broker.flow.weigh import record_bytes
 from broker.log.ports import Headers, Producer, Records
 
 

@@ -9,14 +9,14 @@ the lane seeks back or the partition leaves.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from broker.alarms import raise_alarm
+from broker.alarms import Alarm, raise_alarm
 from broker.domain.policy import Policy, ProductRule
 from broker.errors import PoisonedBatchError
 from broker.flow.batch import Batch
 from broker.flow.chain import Chain
 from broker.flow.partitions import Gap, Partitions, products_by_topic
 from broker.flow.settings import LaneSettings
-from broker.flow.sizes import billed_bytes
+from broker.flow.weigh import billed_bytes
 from broker.flow.window import cut
 from broker.log.ports import EMPTY, Consumer, Fetched, TopicPartition
 
@@ -164,7 +164,7 @@ class Source:
         if highest <= now_ms + self._settings.clock_skew_max_ms:
             return False
         why = f"append time {highest} ms is more than 5 minutes ahead of this clock ({now_ms} ms)"
-        self._partitions.stop(fetched.partition, "append-time-ahead", why)
+        self._partitions.stop(fetched.partition, Alarm.APPEND_TIME_AHEAD, why)
         return True
 
     def _passed_gap(self, fetched: Fetched) -> Gap | None:
@@ -178,7 +178,7 @@ class Source:
 
     def _skip(self, tp: TopicPartition, unreadable_at: int) -> None:
         why = f"the record at {unreadable_at} cannot be decompressed"
-        raise_alarm("gap", f"{tp.topic}/{tp.partition}", why)
+        raise_alarm(Alarm.GAP, f"{tp.topic}/{tp.partition}", why)
         self._partitions.gaps[tp] = Gap(unreadable_at + 1, "unreadable")
         self._consumer.seek(tp, unreadable_at + 1)
 

@@ -1,6 +1,7 @@
 """Watch: how far behind each partition is, and whether its topic is still the one it was."""
 
 from broker import metrics
+from broker.alarms import Alarm
 from broker.domain.policy import Policy
 from broker.errors import LogTimeoutError
 from broker.flow.clients import Clients
@@ -42,4 +43,4 @@ def watch(
 def stop_recreated(clients: Clients, tp: TopicPartition, actual: str | None) -> None:
     """Stop a partition whose topic is not the one that was provisioned; `actual`: its id."""
     why = f"the policy names another topic than the one that is there, {actual}"
-    clients.partitions.stop(tp, "topic-recreated", why)
+    clients.partitions.stop(tp, Alarm.TOPIC_RECREATED, why)

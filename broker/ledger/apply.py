@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from broker import metrics
-from broker.alarms import clear_alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.errors import UnavailableError
 from broker.ledger.coverage import Entry, Settlement
 from broker.ledger.entry import Refused, read_entries
@@ -75,11 +75,11 @@ def _show(partition: int, refused: Sequence[Refused], settlement: Settlement) ->
     metrics.SEGMENTS_APPLIED.inc(len(settlement.applied))
     for offset, error in refused:
         why = f"offset {offset} is no segment of its place ({error}); it is passed over"
-        raise_alarm("usage-refused", f"{TOPIC}/{partition}", why)
+        raise_alarm(Alarm.USAGE_REFUSED, f"{TOPIC}/{partition}", why)
     for chain, difference in settlement.differing.items():
-        raise_alarm("segment-differs", str(chain), str(difference))
+        raise_alarm(Alarm.SEGMENT_DIFFERS, str(chain), str(difference))
     for chain, coverage in settlement.coverage.items():
         if coverage.hole is None and chain in settlement.healed:
-            clear_alarm("coverage-hole", str(chain))
+            clear_alarm(Alarm.COVERAGE_HOLE, str(chain))
         elif coverage.hole is not None and chain in settlement.held:
-            raise_alarm("coverage-hole", str(chain), coverage.hole)
+            raise_alarm(Alarm.COVERAGE_HOLE, str(chain), coverage.hole)

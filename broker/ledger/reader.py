@@ -10,7 +10,7 @@ from itertools import count
 import structlog
 
 from broker import metrics
-from broker.alarms import raise_alarm
+from broker.alarms import Alarm, raise_alarm
 from broker.errors import OffsetOutOfRangeError
 from broker.ledger.reading import Batch, Reading
 from broker.ledger.sink import Sink
@@ -134,7 +134,7 @@ class UsageReader:
         first_offset, next_offset = self._places[partition], fetched.next_offset
         if fetched.unreadable_at is not None:
             why = f"offset {fetched.unreadable_at} cannot be decompressed; it is passed over"
-            raise_alarm("usage-unreadable", f"{TOPIC}/{partition}", why)
+            raise_alarm(Alarm.USAGE_UNREADABLE, f"{TOPIC}/{partition}", why)
             next_offset = fetched.unreadable_at + 1
             consumer.seek(fetched.partition, next_offset)
         if next_offset == first_offset:
@@ -150,10 +150,10 @@ class UsageReader:
         subject = f"{TOPIC}/{error.partition}"
         if place < log.start:
             why = f"offsets {place} to {log.start} were deleted before they were applied"
-            raise_alarm("usage-expired", subject, why)
+            raise_alarm(Alarm.USAGE_EXPIRED, subject, why)
             consumer.seek(tp, log.start)
             self._begin(error.partition, log.start)
         else:
             why = f"the stored position {place} is beyond the end {log.last_stable}; this is not "
-            raise_alarm("usage-beyond-end", subject, f"{why}the log that was read before")
+            raise_alarm(Alarm.USAGE_BEYOND_END, subject, f"{why}the log that was read before")
             self._forget([error.partition])

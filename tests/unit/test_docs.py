@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from broker.alarms import Alarm
 from broker.cli import weir
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +72,9 @@ def test_every_dependency_says_why() -> None:
     names = {re.split(r"[><=~]", one)[0] for one in asked}
     page = (ROOT / "docs" / "dependencies.md").read_text()
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_alarm_is_explained() -> None:
+    """docs/operator.md says of each kind of alarm what it means and what to do."""
+    page = (ROOT / "docs" / "operator.md").read_text()
+    assert [kind.value for kind in Alarm if f"| `{kind.value}` |" not in page] == []

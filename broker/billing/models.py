@@ -1,4 +1,4 @@
-"""Charges: how a billed quantity becomes money, one value a model, and how each is read.
+"""Models: how a billed quantity becomes money, one value a model, and how each is read.
 
 Values only; `amounts` holds their formulas. Every reader raises `InvalidFieldError`.
 """
