@@ -93,12 +93,16 @@ class Cursor:
     def peek(self, count: int) -> Records:
         """The next `count` records, fewer at the end; the cursor stays.
 
+        A fetch may bring younger records than there were when the end was taken. They wait for a
+        `refresh`: a segment among them may be there before the other cursors' ends reach it.
+
         Raises:
             LogTimeoutError: Kafka brought nothing in time.
         """
         while len(self._buffer) - self._index < count and self._next < self.end:
             self._fetch()
-        return self._buffer.slice(self._index, self._index + count)
+        stop = bisect_left(self._buffer.offsets, self.end, self._index)
+        return self._buffer.slice(self._index, min(stop, self._index + count))
 
     def skip(self, count: int) -> None:
         """Go past `count` records that were peeked at."""
