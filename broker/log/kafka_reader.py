@@ -27,16 +27,26 @@ _PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
 
 
 class KafkaReader:
-    """Implements `ports.Reader`."""
+    """Implements `ports.Reader`.
 
-    def __init__(self, config: KafkaConfig, *, committed: bool) -> None:
+    Args:
+        config: the cluster, and as whom.
+        committed: whether records of open and aborted transactions stay unseen.
+        offsets: asks for the ends of partitions; default one of its own.
+    """
+
+    def __init__(
+        self, config: KafkaConfig, *, committed: bool, offsets: KafkaOffsets | None = None
+    ) -> None:
+        self._config = config
+        self._committed = committed
         self._credentials = Credentials(config.username, config.bootstrap)
         shared = kafka_settings.client(config, "weir-reader") | {"error_cb": self._credentials}
         self._client = ck.Consumer(
             shared | kafka_settings.fetching(committed=committed) | kafka_settings.reading(),
             logger=LIBRDKAFKA,
         )
-        self._offsets = KafkaOffsets(config, committed=committed)
+        self._offsets = offsets or KafkaOffsets(config, committed=committed)
         self._place: TopicPartition | None = None
         self._next_offset = -1
         self._end = -1
@@ -96,6 +106,10 @@ class KafkaReader:
             except TimeoutError as error:
                 raise LogTimeoutError(f"{topic}: topic id: no answer in {timeout_s} s") from error
         return found
+
+    def beside(self) -> "KafkaReader":
+        """Another reader, over the same connection where ends are asked for."""
+        return KafkaReader(self._config, committed=self._committed, offsets=self._offsets)
 
     def close(self) -> None:
         """Let go of the client."""

@@ -62,6 +62,10 @@ class MemoryReader:
         known = self.broker.topics
         return {topic: known[topic].topic_id for topic in topics if topic in known}
 
+    def beside(self) -> "MemoryReader":
+        """Another reader of the same broker."""
+        return MemoryReader(self.broker, committed=self._committed)
+
     def close(self) -> None:
         """Nothing is held."""
         self.alive = False

@@ -278,6 +278,12 @@ class Reader(Protocol):
     def topic_ids(self, topics: Sequence[str], *, timeout_s: float) -> dict[str, str]:
         """UUID (canonical form) of each topic that exists."""
 
+    def beside(self) -> "Reader":
+        """Another reader of the same kind, to be read in turn with this one in the same thread.
+
+        Each keeps its place; what they can share they do. Close it too.
+        """
+
     def close(self) -> None:
         """Let go of the client."""
 

@@ -77,7 +77,8 @@ class Readers:
 
     def _next(self, topic: str) -> Reader:
         if self._turn == len(self._readers) and len(self._readers) < READERS_MAX:
-            self._readers.append(self._log.reader(committed=True))
+            first = self._readers[0] if self._readers else None
+            self._readers.append(first.beside() if first else self._log.reader(committed=True))
         at = self._turn % len(self._readers)
         self._turn += 1
         if (at, topic) not in self._heard:

@@ -67,6 +67,37 @@ def test_partitions_in_turn(log: Harness) -> None:
     assert [list(values) for values in turns] == [[b"0"], [b"1"], [b"0"], [b"1"]]
 
 
+def test_readers_beside_each_other(log: Harness) -> None:
+    """A reader beside another keeps its own place, and sees what the other may see."""
+    topic = log.topic()
+    log.write(topic, rows(b"a", b"b", b"c"))
+    log.read(topic, 3)
+    place, first = TopicPartition(topic, 0), log.reader()
+    second = first.beside()
+    values = []
+    for offset in range(3):
+        for reader in (first, second):
+            fetched = reader.read(place, offset, records_max=1, timeout_s=LIMIT_S)
+            values += fetched.records.values
+    assert values == [b"a", b"a", b"b", b"b", b"c", b"c"]
+    end = first.offsets(place, timeout_s=LIMIT_S)
+    assert second.offsets(place, timeout_s=LIMIT_S) == end
+    assert len(second.read(place, 3, records_max=10, timeout_s=LIMIT_S).records) == 0
+    second.close()
+
+
+def test_a_read_of_no_records(log: Harness) -> None:
+    """Reading no records stands there, so that what follows is fetched meanwhile."""
+    topic = log.topic()
+    log.write(topic, rows(b"a"))
+    log.read(topic, 1)
+    reader, place = log.reader(), TopicPartition(topic, 0)
+    none = reader.read(place, 0, records_max=0, timeout_s=LIMIT_S)
+    assert (len(none.records), none.next_offset, none.at_end) == (0, 0, False)
+    one = reader.read(place, 0, records_max=1, timeout_s=LIMIT_S)
+    assert list(one.records.values) == [b"a"]
+
+
 def test_an_offset_outside_the_log_is_refused(log: Harness) -> None:
     """Reading beyond the end is an error with the offset's name, not an empty answer."""
     topic = log.topic()
