@@ -7,12 +7,13 @@ end at moments of their own, and a neighbour's end is no reason for an interim i
 from datetime import datetime
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from broker.billing.activity import next_activity_ms
+from broker.billing.activity import next_activity_ms, unbilled_ms
 from broker.billing.close import Close, request_close
 from broker.billing.contracts import contracts_of
+from broker.billing.statement import stretch_of
 from broker.control import outbox
 from broker.errors import WeirError
 from broker.store.billing import PeriodCloseRow
@@ -51,17 +52,25 @@ def request_due(sessions: sessionmaker[Session], *, now: datetime) -> list[Close
 
 
 def due_ms(session: Session, product: str, *, now_ms: int) -> int | None:
-    """The latest end of a period that has ended and that no close has reached; None for none."""
-    covered = select(func.max(PeriodCloseRow.end_ms)).where(PeriodCloseRow.product == product)
-    covered_ms = session.scalars(covered).one() or 0
-    latest_ms = covered_ms
+    """The latest end of a period that has ended and is not finally billed; None for none.
+
+    None too while a close that reaches so far waits for its proof.
+    """
+    latest_ms = 0
     for contract in contracts_of(session, product):
         for term in contract.terms():
-            at_ms = next_activity_ms(session, contract, term, max(term.first_ms, covered_ms))
+            at_ms = unbilled_ms(session, contract, term)
             while at_ms is not None and at_ms < now_ms:
-                end_ms = contract.period_at(term, at_ms).end_ms
-                if end_ms > now_ms:
-                    break
-                latest_ms = max(latest_ms, end_ms)
-                at_ms = next_activity_ms(session, contract, term, end_ms)
-    return latest_ms if latest_ms > covered_ms else None
+                period = contract.period_at(term, at_ms)
+                stretch = stretch_of(contract, term, period, now_ms)
+                if stretch is not None and stretch.final:
+                    latest_ms = max(latest_ms, stretch.through_ms)
+                at_ms = next_activity_ms(session, contract, term, period.end_ms)
+    waits = select(PeriodCloseRow.end_ms).where(
+        PeriodCloseRow.product == product,
+        PeriodCloseRow.end_ms >= latest_ms,
+        PeriodCloseRow.settled_at.is_(None),
+    )
+    if not latest_ms or session.scalars(waits.limit(1)).one_or_none() is not None:
+        return None
+    return latest_ms

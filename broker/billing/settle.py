@@ -16,9 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.billing import invoice as invoices
-from broker.billing.activity import next_activity_ms
+from broker.billing.activity import last_invoice, next_activity_ms, unbilled_ms
 from broker.billing.close import Close, proof
-from broker.billing.contract import Contract, Term
+from broker.billing.contract import Contract
 from broker.billing.contracts import contracts_of
 from broker.billing.currency import exponent
 from broker.billing.ending import Drained, never_drained
@@ -30,6 +30,7 @@ from broker.billing.statement import Stretch, bill_of, stretch_of
 from broker.domain.actor import SYSTEM
 from broker.errors import ConflictError
 from broker.store.billing import InvoiceLineRow, InvoiceRow, PeriodCloseRow
+from broker.store.control import ProductRow
 
 INVOICES_MAX = 500
 _IDS = uuid.UUID("5ba0c0de-0000-4000-8000-77656972b111")
@@ -61,7 +62,11 @@ def settle(
         NotFoundError: there is no such close.
         ConflictError: it is not proven; says which partition is missing.
     """
-    # All closes of the product are locked: two of them settle one after the other.
+    # The product first, as whoever asks for a close does; then all its closes are locked: two of
+    # them settle one after the other. Invoices refer to the product, which this lock lets them.
+    session.execute(
+        select(ProductRow.id).where(ProductRow.id == product).with_for_update(key_share=True)
+    )
     locked = select(PeriodCloseRow).where(PeriodCloseRow.product == product).with_for_update()
     closes = {row.end_ms: row for row in session.scalars(locked)}
     proven = proof(session, product, end_ms, now=now, drained=drained)
@@ -97,13 +102,8 @@ def _unbilled(
     over = _is_over(session, contract, close)
     proven_ms = close.end_ms
     for term in contract.terms():
-        last = _last_invoice(session, contract, term)
-        if last is None:
-            at_ms = next_activity_ms(session, contract, term, term.first_ms)
-        elif last.final:
-            at_ms = next_activity_ms(session, contract, term, last.period_end_ms)
-        else:
-            at_ms = last.period_first_ms
+        last = last_invoice(session, contract, term)
+        at_ms = unbilled_ms(session, contract, term)
         while at_ms is not None and at_ms < proven_ms:
             period = contract.period_at(term, at_ms)
             stretch = stretch_of(contract, term, period, proven_ms, over=over)
@@ -115,20 +115,6 @@ def _unbilled(
             if stretch is not None and news and wanted:
                 yield stretch, before
             at_ms = next_activity_ms(session, contract, term, period.end_ms)
-
-
-def _last_invoice(session: Session, contract: Contract, term: Term) -> InvoiceRow | None:
-    return session.scalars(
-        select(InvoiceRow)
-        .where(
-            InvoiceRow.subscription == contract.subscription,
-            InvoiceRow.pinned_at_ms == term.pin.at_ms,
-        )
-        .order_by(
-            InvoiceRow.period_first_ms.desc(), InvoiceRow.through_ms.desc(), InvoiceRow.final.desc()
-        )
-        .limit(1)
-    ).one_or_none()
 
 
 def _is_over(session: Session, contract: Contract, close: Close) -> bool:

@@ -76,7 +76,8 @@ def bill_of(
     """Rate a stretch.
 
     Each calendar day that was active at any moment, or has usage, is one split. The flat fee and
-    the minimum are prorated by those active days; not at all for periods of a fixed length.
+    the minimum are prorated by those active days; whole or not at all for periods of a
+    fixed length.
 
     Args:
         contract: whose subscription it is.
@@ -90,7 +91,8 @@ def bill_of(
     )
     days = sorted({*active, *by_day})
     splits = tuple(_split(by_day.get(day, Metered())) for day in days)
-    share = Fraction(1)
+    # A period that only late usage falls into, after the subscription had ended, owes no fee.
+    share = Fraction(1 if active else 0)
     if stretch.period.days is not None:
         share = Fraction(len(active), stretch.period.days)
     context = Context(share=share, final=stretch.final, already_billed=already_billed)

@@ -21,7 +21,7 @@ from sqlalchemy.orm import sessionmaker
 
 from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.config import KafkaConfig
-from broker.control import products, provision_confirm, provision_outlets, provision_plan
+from broker.control import provision_confirm, provision_outlets, provision_plan, retirement
 from broker.control.provision_apply import apply
 from broker.control.provision_desired import desired
 from broker.control.provision_kafka import Administrator
@@ -188,7 +188,7 @@ class Provisioner:
             ):
                 continue
             with self._sessions.begin() as session:
-                products.end_topic(session, action.product, now=now)
+                retirement.end(session, action.product, now=now)
 
     def _confirm(self, wanted: Desired, left: Drift, now: datetime) -> bool:
         """Tell those that wait for topics; whether nobody waits any longer."""

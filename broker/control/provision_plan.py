@@ -78,8 +78,8 @@ def _ended(product: str) -> Difference:
     return Difference(
         what=f"product {product}",
         state="missing",
-        detail="its topic was removed from outside, so it has ended; its seller revokes "
-        "the subscriptions to it and retires it",
+        detail="its topic was removed from outside, so it has ended, and the subscriptions to it "
+        "have expired; its seller retires it",
         alarm=True,
     )
 

@@ -136,7 +136,7 @@ def due(
     return rate(
         term.version.price,
         splits,
-        share=Fraction(1) if period.days is None else Fraction(len(active), period.days),
+        share=Fraction(len(active), period.days) if period.days else Fraction(bool(active)),
         final=final,
         already_billed=billed,
     )

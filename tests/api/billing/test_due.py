@@ -83,3 +83,57 @@ def test_a_product_without_subscriptions_is_not_closed(exchange: Any) -> None:
     """Nothing to bill, nothing to prove."""
     exchange.plan(UNIT)
     assert due(exchange, "2027-01-01T00:00:00+01:00") == []
+
+
+MINIMUM = UNIT | {"minimum_commitment": {"amount": "100"}}
+
+
+def test_a_suspended_subscription_is_billed_in_spite_of_a_neighbours_close(exchange: Any) -> None:
+    """What a close left open is billed at its period's end, though nothing happened after it."""
+    monthly = exchange.subscribe("monthly", exchange.plan(MINIMUM), "2026-01-01T00:00:00+01:00")
+    daily = exchange.subscribe(
+        "daily", exchange.plan(UNIT, DAY), "2026-01-24T00:00:00+01:00", length_s=86_400
+    )
+    exchange.deliver("2026-01-15T12:00:00+01:00", 5, to=monthly)
+    exchange.change(monthly, "suspend", "2026-01-20T00:00:00+01:00")
+    end = "2026-01-25T00:00:00+01:00"
+    assert due(exchange, "2026-01-25T00:00:05+01:00") == [ms(end)]
+    exchange.prove(end)
+    assert [one.subscription for one in exchange.settle(end)] == [daily]
+    exchange.change(daily, "revoke", "2026-01-25T00:00:00+01:00")
+    exchange.change(monthly, "revoke", "2026-01-27T00:00:00+01:00")
+    end = "2026-02-01T00:00:00+01:00"
+    assert due(exchange, "2026-02-01T00:00:05+01:00") == [ms(end)]
+    exchange.prove(end)
+    [invoice] = exchange.settle(end)
+    assert (invoice.subscription, invoice.records, invoice.final) == (monthly, 5, True)
+
+
+def test_late_usage_owes_no_fee(exchange: Any) -> None:
+    """Delivered after the end, in a period of fixed length that was never active: usage alone."""
+    fee = {
+        "currency": "EUR",
+        "components": [
+            {"model": "flat", "amount": "10"},
+            {"model": "unit", "metric": "records", "unit_amount": "0.01"},
+        ],
+    }
+    name = exchange.subscribe(
+        "daily", exchange.plan(fee, DAY), "2026-01-10T00:00:00+00:00", length_s=86_400
+    )
+    exchange.change(name, "revoke", "2026-01-10T23:59:59+00:00")
+    exchange.deliver("2026-01-11T00:00:01+00:00", 5, to=name)
+    assert due(exchange, "2026-01-12T00:00:05+00:00") == [ms("2026-01-12T00:00:00+00:00")]
+    exchange.prove("2026-01-12T00:00:00+00:00")
+    first, late = exchange.settle("2026-01-12T00:00:00+00:00")
+    assert (first.total_minor, first.records) == (1000, 0)
+    assert (late.total_minor, late.records) == (5, 5)
+
+
+def test_a_close_that_waits_is_not_asked_for_again(exchange: Any) -> None:
+    """One that reaches so far already will bill it; a manual one in mid-period does not."""
+    version = exchange.plan(UNIT)
+    name = exchange.subscribe("meter", version, "2026-01-10T00:00:00+01:00")
+    exchange.deliver("2026-01-15T12:00:00+01:00", 5, to=name)
+    exchange.request("2026-02-03T00:00:00+01:00")
+    assert due(exchange, "2026-02-03T02:00:00+01:00") == []

@@ -102,3 +102,16 @@ def _wait_for_a_waiter(world: Any) -> None:
         while not session.scalar(query):
             session.rollback()
             assert time.monotonic() < deadline, "nobody waits for the product's row"
+
+
+def test_a_topic_that_is_gone_ends_its_subscriptions(world: Any, trade: Any) -> None:
+    """They expire with the product's topic; what was only asked for is rejected."""
+    world.active("grid/wind", "acme/wind", "acme/basic", trade.buyer, trade.seller)
+    world.done("POST", "/subscriptions", trade.buyer, REQUEST | {"id": "grid/asked"})
+
+    with world.sessions.begin() as session:
+        retirement.end(session, "acme/wind", now=world.now)
+
+    assert world.done("GET", "/subscriptions/grid/wind", trade.buyer)["state"] == "expired"
+    assert world.done("GET", "/subscriptions/grid/asked", trade.buyer)["state"] == "rejected"
+    assert _retire(world, trade).json()["state"] == "retired"
