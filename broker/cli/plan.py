@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
+from broker.billing.document import read_json
+from broker.billing.price import parse_price
 from broker.cli.calls import Call, calls_api
+from broker.client.errors import ApiError, RefusedError
 from broker.domain.period import DAY_MS
 from broker.domain.plan import DELIVERY_RETENTION_DEFAULT_MS
 from broker.errors import InvalidFieldError
@@ -65,11 +68,18 @@ def plan() -> None:
 def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> None:
     """Name a plan and draft its first version.
 
-    Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name.
+    Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name. The price is
+    read before the plan is named, since a name is never given twice.
     """
     drafted = _terms_of(**terms)
     call.client.plans.create(plan_id, product=product, title=title)
-    made = call.client.plans.draft(plan_id, **drafted)
+    try:
+        made = call.client.plans.draft(plan_id, **drafted)
+    except ApiError as error:
+        state = "exists without a version" if isinstance(error, RefusedError) else "exists"
+        again = f"weir plan draft {plan_id} --price {terms['price']}"
+        click.echo(f"the plan {state}: `{again}`", err=True)
+        raise
     call.show(made, f"plan {plan_id} is drafted; offer it: weir plan publish {plan_id}")
 
 
@@ -124,7 +134,7 @@ def _terms_of(
     *, price: Path, period: str, time_zone: str, delivery_days: int, approval: str
 ) -> dict[str, Any]:
     return {
-        "price": _json(price),
+        "price": _price(price),
         "period": _period(period, time_zone),
         "delivery_retention_ms": delivery_days * DAY_MS,
         "approval": approval,
@@ -139,13 +149,18 @@ def _period(period: str, time_zone: str) -> dict[str, Any]:
     return {"length_s": int(period)}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _price(path: Path) -> dict[str, Any]:
+    """The price as it is sent; read here as the API reads it, so that a faulty one creates nothing.
+
+    Raises:
+        InvalidFieldError: names the field of the price.
+    """
     if path.stat().st_size > _PRICE_BYTES_MAX:
         raise InvalidFieldError("--price", f"{path} has more than {_PRICE_BYTES_MAX} bytes")
     try:
-        read = json.loads(path.read_text())
-    except ValueError as error:
+        text = path.read_text()
+        sent: dict[str, Any] = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InvalidFieldError("--price", f"{path} is no JSON ({error}); mend it") from error
-    if not isinstance(read, dict):
-        raise InvalidFieldError("--price", f"{path} must hold one JSON object")
-    return read
+    parse_price(read_json(text))
+    return sent

@@ -1,0 +1,86 @@
+"""`weir plan create`: a name is never given twice, so a faulty price must not use one up."""
+
+import json
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+
+from broker.cli.calls import Call
+from broker.cli.plan import create
+from broker.client import Client
+from broker.client.errors import InvalidRequestError
+from broker.errors import InvalidFieldError
+
+GOOD = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.001"}
+TERMS = {"period": "month", "time_zone": "Nowhere", "delivery_days": 7, "approval": "manual"}
+
+
+class Api:
+    """Names plans, refuses every version, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer."""
+        self.asked.append(request.url.path)
+        if request.url.path == "/v1/plans":
+            return httpx.Response(
+                201,
+                json={
+                    "id": "windco/basic",
+                    "organisation": "windco",
+                    "product": "windco/turbines",
+                    "title": "Basic",
+                    "created_at": "2026-03-01T12:00:00Z",
+                    "created_by": "windco",
+                    "revision": 1,
+                },
+            )
+        return httpx.Response(
+            422,
+            json={"detail": "period.time_zone: unknown", "field": "period.time_zone"},
+            headers={"Content-Type": "application/problem+json"},
+        )
+
+
+def run(api: Api, price: object, directory: Path) -> None:
+    """Type `weir plan create windco/basic` with this price, in a time zone that is none."""
+    file = directory / "price.json"
+    file.write_text(json.dumps(price))
+    verb = create.callback.__wrapped__  # type: ignore[union-attr]
+    with Client("http://weir.test", "hush", http=httpx.MockTransport(api)) as client:
+        call = Call(client, home=directory, as_json=False)
+        terms = TERMS | {"price": file}
+        verb(call, "windco/basic", product="windco/turbines", title="Basic", **terms)
+
+
+@pytest.mark.parametrize(
+    ("price", "field"),
+    [
+        (GOOD | {"unit_amuont": "1"}, "unit_amuont"),
+        (GOOD | {"unit_amount": 0.001}, "unit_amount"),
+        ([], "price"),
+    ],
+)
+def test_faulty_price_names_no_plan(tmp_path: Path, price: object, field: str) -> None:
+    """A faulty price is refused by its field's name, before the API is asked for anything."""
+    api = Api()
+
+    with pytest.raises(InvalidFieldError, match=field):
+        run(api, price, tmp_path)
+
+    assert api.asked == []
+
+
+def test_plan_without_a_version_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the API refuses the version, the plan exists: what to type next is said."""
+    with pytest.raises(InvalidRequestError, match="time_zone"):
+        run(Api(), GOOD, tmp_path)
+
+    assert click.unstyle(capsys.readouterr().err) == (
+        f"the plan exists without a version: `weir plan draft windco/basic --price "
+        f"{tmp_path / 'price.json'}`\n"
+    )
