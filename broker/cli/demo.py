@@ -37,4 +37,6 @@ def demo(home: str | None, *, keep: bool, records: int) -> None:
     click.echo(f"\nreport: {directory / 'report.json'}")
     if keep:
         click.echo(epilogue(told.market, directory))
+    else:
+        click.echo("to look around afterwards: weir demo --keep")
     raise SystemExit(0 if told.agrees else 1)

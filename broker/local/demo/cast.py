@@ -13,7 +13,7 @@ _END_TIMEOUT_S = 90.0
 
 
 class Actor:
-    """One program; `facts` holds what it said last, per key.
+    """One program; `facts` holds what it said last, per key, `log` what it wrote to stderr.
 
     Args:
         role: module in this package.
@@ -28,8 +28,8 @@ class Actor:
         path = directory / f"{name}.settings.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(told))
-        self._log = directory / f"{name}.log"
-        with self._log.open("wb") as errors:
+        self.log = directory / f"{name}.log"
+        with self.log.open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"broker.local.demo.{role}", str(path)],
                 stdin=subprocess.PIPE,
@@ -67,7 +67,7 @@ class Actor:
             raise OperatingError(f"{self.name}: did not end within {timeout_s} s") from error
         self._listener.join(timeout_s)
         if code or not self.facts.get("done"):
-            tail = self._log.read_text(errors="replace")[-400:]
+            tail = self.log.read_text(errors="replace")[-400:]
             raise OperatingError(f"{self.name}: exit {code}, said {self.facts}; its log: {tail}")
         return self.facts
 

@@ -19,7 +19,7 @@ from broker.local.demo.actor import say, settings
 from broker.local.demo.telemetry import TURBINES, readings
 from broker.resources import resource
 
-_SAY_RECORDS = 5_000
+_SAY_RECORDS = 1_000
 _FLUSH_TIMEOUT_S = 60.0
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-_PLAIN_EVERY_S = 3.0
+_PLAIN_EVERY_S = 8.0
 
 
 class Screen:
@@ -24,7 +24,7 @@ class Screen:
 
     def fact(self, text: str) -> None:
         """Something that was seen."""
-        self.console.print(f"   {text}", highlight=False, markup=False)
+        self.console.print(f"   {text}", highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, totals: dict[str, int]) -> Iterator[Callable[[dict[str, int]], None]]:
@@ -45,7 +45,7 @@ class Screen:
             yield move
 
     def _plain(self, totals: dict[str, int]) -> Callable[[dict[str, int]], None]:
-        told_s = 0.0
+        told_s = time.monotonic()
 
         def move(done: dict[str, int]) -> None:
             nonlocal told_s

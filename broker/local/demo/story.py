@@ -142,14 +142,20 @@ def _close(market: Market, screen: Screen) -> None:
             timeout_s=_CLOSE_TIMEOUT_S,
         )
         screen.fact("every partition has a segment at the close and a watermark past the end")
-        for invoice in selling.invoices.list(product=PRODUCT):
+        made = list(selling.invoices.list(product=PRODUCT))
+        for invoice in made:
             screen.fact(
                 f"invoice {invoice.number} to {invoice.buyer}: {invoice.records:,} records, "
                 f"{invoice.billed_bytes:,} bytes, net {invoice.net}, tax {invoice.tax}, "
                 f"total {invoice.total} {invoice.currency}"
             )
         for payout in selling.invoices.payouts():
-            screen.fact(f"payout to {payout.seller}: {payout.amount} {payout.currency}")
+            screen.fact(
+                f"payout to {payout.seller}: {payout.amount} {payout.currency}, "
+                "the net sums less the exchange's fee of 5 %"
+            )
+        if len(made) > len(OFFERS):
+            screen.fact("periods ended while records flowed: each has an invoice of its own")
 
 
 def _report(
@@ -220,5 +226,6 @@ def _table(report: dict[str, Any], screen: Screen) -> None:
     screen.console.print(table)
     screen.fact(
         f"{report['source_records']:,} source records = {report['valid_records']:,} valid + "
-        f"{report['quarantined']:,} quarantined {report['quarantine_reasons']}"
+        f"{report['quarantined']:,} quarantined: "
+        + ", ".join(f"{n} {reason}" for reason, n in sorted(report["quarantine_reasons"].items()))
     )

@@ -24,6 +24,8 @@ GATEWAY_AT = 0.2
 REVOKE_AT = 0.45
 KILL_AT = 0.6
 _TIMEOUT_S = 240.0
+# A busy machine is slow; a factory that brings nothing forward for so long is stuck.
+_STALL_S = 90.0
 _POLL_S = 0.1
 
 
@@ -85,16 +87,22 @@ def _meanwhile(
         (KILL_AT, lambda: kills.append(_kill_router(home, screen))),
     ]
     totals = {"published": records} | dict.fromkeys(buyers, records)
-    deadline = time.monotonic() + _TIMEOUT_S
+    produced, moved_s = 0, time.monotonic()
     with screen.progress(totals) as move:
         while factory.running:
-            produced = int(factory.facts.get("produced", 0))
+            received = {name: int(b.facts.get("received", 0)) for name, b in buyers.items()}
+            before, produced = produced, int(factory.facts.get("produced", 0))
             while acts and produced >= acts[0][0] * records:
                 acts.pop(0)[1]()
-            received = {name: int(b.facts.get("received", 0)) for name, b in buyers.items()}
             move({"published": produced} | received)
-            if time.monotonic() > deadline:
-                raise OperatingError(f"factory: not done within {_TIMEOUT_S:.0f} s")
+            if produced != before:
+                moved_s = time.monotonic()
+            if time.monotonic() - moved_s > _STALL_S:
+                raise OperatingError(
+                    f"the factory, which publishes the telemetry: nothing in {_STALL_S:.0f} s, "
+                    f"{produced:,} of {records:,} so far; its log is {factory.log}; "
+                    "`weir demo --records 40000` publishes fewer"
+                )
             time.sleep(_POLL_S)
     produced = int(factory.wait()["produced"])
     for _, act in acts:
@@ -108,7 +116,8 @@ def _meanwhile(
             what=f"cutover of {TRIAL.subscription} in every partition",
             timeout_s=_TIMEOUT_S,
         )
-    screen.fact(f"{TRIAL.subscription}: proven cutover offset a partition: {cutover.offsets}")
+    proven = ", ".join(f"partition {p} at {o:,}" for p, o in sorted(cutover.offsets.items()))
+    screen.fact(f"{TRIAL.subscription}: proven cutover offsets: {proven}")
     return Streamed(produced=produced, cutover=cutover, router_kills=len(kills), buyers=buyers)
 
 
