@@ -21,13 +21,16 @@ def main(target: Path) -> int:
         return 1
     python = target / "bin" / "python"
     mark = target / ".packages"
+    begun = target / ".installing"
     wanted = sha256(LOCK.read_bytes()).hexdigest()
-    if not (target / ".created").exists():
+    # pip takes a package that it was killed over for a whole one: what it began is begun anew.
+    if begun.exists() or not (target / ".created").exists():
         print("creating the virtual environment", flush=True)
         venv.create(target, with_pip=True, clear=True, symlinks=True)
         (target / ".created").touch()
     if not mark.exists() or mark.read_text() != wanted:
         print("installing packages, hashes checked (about a minute the first time)", flush=True)
+        begun.touch()
         pip = [str(python), "-m", "pip", "install", "--quiet", "--no-input"]
         hashed = ["--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)]
         ours = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
@@ -39,6 +42,7 @@ def main(target: Path) -> int:
                 print(why(done.stderr), file=sys.stderr)
                 return 1
         mark.write_text(wanted)
+        begun.unlink()
     jars = [str(python), "-m", "broker.local.jars"]
     if subprocess.run(jars, check=False, cwd=ROOT).returncode:
         return 1
@@ -48,7 +52,7 @@ def main(target: Path) -> int:
 
 def why(said: str) -> str:
     """One sentence for what pip says in many."""
-    if "connection broken" in said:
+    if "connection broken" in said or "(from versions: none)" in said:
         return (
             "weir: the package index cannot be reached; connect to the network "
             "and run make again, it goes on where it was"
