@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,27 @@ EMBEDDED_ALONE = ["--without", "serve", "--without", "router", "--without", "led
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """An empty home; whatever a failed test left running in it is ended."""
-    directory = Path(tempfile.mkdtemp(prefix="weir-home-"))
-    directory.chmod(0o711)
-    yield directory
-    weir("down", directory)
-    shutil.rmtree(directory)
+def homes() -> Iterator[Callable[[], Path]]:
+    """Makes empty homes; whatever a failed test left running in them is ended."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        directory = Path(tempfile.mkdtemp(prefix="weir-home-"))
+        # As root, PostgreSQL runs as another user, who must come in.
+        directory.chmod(0o711)
+        made.append(directory)
+        return directory
+
+    yield make
+    for directory in made:
+        weir("down", directory)
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def home(homes: Callable[[], Path]) -> Path:
+    """An empty home."""
+    return homes()
 
 
 def weir(verb: str, home: Path, *arguments: str, code: int | None = 0) -> dict[str, Any]:
@@ -47,37 +62,64 @@ def left_in(home: Path) -> list[list[str]]:
     return [line for line in lines if any(str(home) in part for part in line)]
 
 
+def addresses(facts: dict[str, Any]) -> dict[str, str]:
+    return {one["name"]: one["address"] for one in facts["processes"]}
+
+
 def test_up_survives_kill_and_down_leaves_nothing(home: Path) -> None:
-    """One life: up, a killed supervisor, up again with the same data, status, down."""
-    first = weir("up", home, "--quick-start", *EMBEDDED_ALONE)
+    """One life: all up, a killed supervisor, up again with the same data, status, down."""
+    names = ["kafka", "postgres", "serve", "router-1", "router-2", "ledger"]
+    first = weir("up", home, "--quick-start", "--routers", "2")
     assert first["well"]
-    assert [one["name"] for one in first["processes"]] == ["kafka", "postgres"]
+    assert [one["name"] for one in first["processes"]] == names
     assert (home / "connections.json").stat().st_mode & 0o777 == 0o600
     admin = AdminClient(connections(home, {}).kafka.client())
     admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(30)
+    ran = sorted(left_in(home))
 
     supervisor = psutil.Process(first["supervisor_pid"])
-    embedded = [psutil.Process(one["pid"]) for one in first["processes"]]
+    children = [psutil.Process(one["pid"]) for one in first["processes"]]
     supervisor.kill()
     assert gone([supervisor], timeout_s=30) == []
-    assert all(is_running(one) for one in embedded)
+    assert all(is_running(one) for one in children)
     assert weir("status", home, code=1)["up"] is False
 
-    again = weir("up", home, "--quick-start", *EMBEDDED_ALONE)
+    again = weir("up", home, "--quick-start", "--routers", "2")
     assert again["well"]
-    assert not any(is_running(one) for one in embedded)
-    assert [one["address"] for one in again["processes"]] == [
-        one["address"] for one in first["processes"]
-    ]
+    assert not any(is_running(one) for one in children)
+    assert addresses(again) == addresses(first)
+    assert sorted(left_in(home)) == ran  # each once, none of them twice
     assert (
         "kept" in AdminClient(connections(home, {}).kafka.client()).list_topics(timeout=30).topics
     )
     assert weir("status", home)["supervisor_pid"] == again["supervisor_pid"]
     assert weir("up", home)["supervisor_pid"] == again["supervisor_pid"]  # it is up: nothing to do
 
-    assert weir("down", home)["stopped"] == ["kafka", "postgres"]
+    assert weir("down", home)["stopped"] == names
     assert left_in(home) == []
     assert weir("down", home)["stopped"] == []
+
+
+def test_two_homes_at_once(homes: Callable[[], Path]) -> None:
+    """Each home has ports of its own and keeps them; `down` of one leaves the other well."""
+    one, other = homes(), homes()
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(
+            lambda home: weir("up", home, "--quick-start", *EMBEDDED_ALONE), (one, other)
+        )
+    assert first["well"]
+    assert second["well"]
+    assert not set(addresses(first).values()) & set(addresses(second).values())
+
+    weir("down", one)
+    assert left_in(one) == []
+    still = weir("status", other)
+    assert still["well"]
+    assert still["processes"] == second["processes"]
+    assert AdminClient(connections(other, {}).kafka.client()).list_topics(timeout=30).brokers
+
+    assert addresses(weir("up", one, "--quick-start", *EMBEDDED_ALONE)) == addresses(first)
+    assert weir("status", other)["well"]
 
 
 @pytest.fixture
