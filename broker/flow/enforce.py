@@ -72,9 +72,10 @@ def _all_plain(records: Records, product: ProductRule, schemas: Mapping[int, Sch
         return False
     if any(records.headers):
         return False
+    # A column of nulls alone has no length above -1, yet counts 0.
     longest_key = max(lengths(records.keys), default=0)
     longest_value = max(lengths(records.values), default=0)
-    return longest_key + longest_value <= product.record_max_bytes
+    return max(0, longest_key) + max(0, longest_value) <= product.record_max_bytes
 
 
 def _reason(  # noqa: PLR0911  one rule each

@@ -35,6 +35,7 @@ def watch(
         labels = {"product": products[tp.topic].id, "partition": str(tp.partition)}
         metrics.LAG_RECORDS.labels(**labels).set(lag)
         clients.progress.note(tp, chain.next_offset, lag, now_s)
+    clients.progress.keep(clients.partitions.routable())
     stalled = clients.progress.stalled(now_s, settings.stall_max_s)
     if stalled is not None:
         raise LogTimeoutError(f"{stalled}: lags without progress")

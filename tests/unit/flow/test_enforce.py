@@ -110,3 +110,23 @@ def test_what_a_new_event_could_change(schema_id: int, fresh: bool) -> None:  # 
     value = b"\0" + schema_id.to_bytes(4) + b"body"
     enforced = enforce(_batch(policy, [value]), policy, held=frozenset())
     assert may_be_new(enforced) is fresh
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("over", [0, 1])
+@pytest.mark.parametrize("null", ["key", "value"])
+def test_null_counts_nothing(null: str, over: int, beside: bool) -> None:  # noqa: FBT001  a case
+    """At the limit a record with a null key or value is valid, one byte more is too large.
+
+    So alone as beside other records: how records were batched decides nothing.
+    """
+    policy = _policy()
+    key, value = (None, GOOD + bytes(91 + over)) if null == "key" else (bytes(100 + over), None)
+    keys = [key, b"k"] if beside else [key]
+    values = [value, GOOD] if beside else [value]
+    count = len(keys)
+    records = Records(range(count), [0] * count, keys, values, [None] * count)
+    place = TopicPartition("product.acme.wind", 0)
+    batch = Batch(place, policy.products["acme/wind"], "records", records, 0, count, 0, 0, 0)
+    refused = [(r.index, r.reason) for r in enforce(batch, policy, held=frozenset()).refusals]
+    assert refused == [(0, Reason.TOO_LARGE)] * over
