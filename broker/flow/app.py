@@ -17,7 +17,7 @@ import faust
 import structlog
 from mode import Service
 
-from broker.alarms import Alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.errors import LogTimeoutError, OperatingError, WeirError
 from broker.flow.batch import BatchSet, Enforced, Routed
 from broker.flow.lane import Lane
@@ -54,13 +54,16 @@ class Feed(Service):  # type: ignore[misc]  # mode is untyped to us
     async def attempt(self, function: Callable[..., _T], *args: Any) -> _T | None:
         """Run one step; a failure is the lane's to answer, and ends the batch set (None)."""
         try:
-            return await self.step(function, *args)
+            result = await self.step(function, *args)
         except WeirError as error:
             await self._failed(error)
         except Exception as error:  # noqa: BLE001  else a bug ends in an event nobody waits for
             _log.exception("step failed unexpectedly")
             raise_alarm(Alarm.STEP_FAILED, function.__name__, repr(error))
             await self._failed(OperatingError(f"{function.__name__}: {error!r}"))
+        else:
+            clear_alarm(Alarm.STEP_FAILED, function.__name__)
+            return result
         return None
 
     def done(self) -> None:

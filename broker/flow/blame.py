@@ -64,8 +64,14 @@ class Blame:
                 self._products.hold(product, topic, why, now_s=now_s)
                 _stop(clients, policy.products[product].topic, why)
 
-    def retry(self, exists: Callable[[str], bool], *, now_s: float) -> bool:
-        """Release whose time has come and whose topic exists; whether any was released."""
+    def retry(self, exists: Callable[[str], bool], policy: Policy, *, now_s: float) -> bool:
+        """Release whose time has come and whose topic exists; whether any was released.
+
+        Who is active no more is forgotten: its topic may never be made again.
+        """
+        routed = [product for product in policy.products.values() if not product.ended]
+        self._products.keep({product.id for product in routed})
+        self._subscriptions.keep({rule.id for product in routed for rule in product.active()})
         subscriptions = self._subscriptions.retry(exists, now_s=now_s)
         products = self._products.retry(exists, now_s=now_s)
         return subscriptions or products

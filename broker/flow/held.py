@@ -6,6 +6,7 @@ Each failure in a row doubles the pause, since trying again costs new clients.
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from broker.alarms import Alarm, clear_alarm, raise_alarm
@@ -42,6 +43,14 @@ class Held:
         pause_s = self._pause_s * 2 ** min(failures, _DOUBLINGS_MAX)
         self._held[held_id] = _Hold(topic, failures, now_s + pause_s)
         raise_alarm(self._kind, held_id, why)
+
+    def keep(self, ids: AbstractSet[str]) -> None:
+        """Forget all but these, with their alarms."""
+        for held_id in self._held.keys() - ids:
+            del self._held[held_id]
+            clear_alarm(self._kind, held_id)
+        for held_id in self._failures.keys() - ids:
+            del self._failures[held_id]
 
     def retry(self, exists: Callable[[str], bool], *, now_s: float) -> bool:
         """Release those whose time has come and whose topic exists; whether any was released."""

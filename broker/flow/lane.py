@@ -13,8 +13,9 @@ from concurrent.futures import Executor
 import structlog
 
 from broker import metrics
-from broker.alarms import Alarm, raise_alarm
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.clock import Clock
+from broker.domain.names import CONTROL_TOPIC
 from broker.domain.policy import Policy
 from broker.errors import (
     ControlLogError,
@@ -131,6 +132,7 @@ class Lane:
         group = clients.consumer.group_metadata()
         clients.consumer.pause(sorted(clients.partitions.stopped))
         policy, now_ms = self._tail.policy, self._clock.now_ms()
+        clients.partitions.go_on(now_ms)
         batches = clients.source.batches(fetched, policy, now_ms=now_ms)
         busy = {batch.partition for batch in batches}
         busy |= {one.partition for one in fetched if one.records}
@@ -219,7 +221,7 @@ class Lane:
         _log.warning("batch set failed", error=str(error), kind=type(error).__name__)
         metrics.TRANSACTIONS.labels(outcome=type(error).__name__).inc()
         if isinstance(error, ControlLogError):
-            raise_alarm(Alarm.CONTROL_LOG, "weir.control", str(error))
+            raise_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC, str(error))
         if isinstance(error, _ABORTABLE) and batches is not None:
             clients = self._opened()
             try:
@@ -300,9 +302,11 @@ class Lane:
         return clients
 
     def _advance(self) -> Policy:
-        return self._tail.advance(
+        policy = self._tail.advance(
             now_s=self._clock.monotonic(), timeout_s=self._settings.policy_age_max_s
         )
+        clear_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC)
+        return policy
 
     def _policy_is_old(self) -> bool:
         return self._tail.age_s(self._clock.monotonic()) > self._settings.policy_age_max_s
@@ -320,7 +324,7 @@ class Lane:
             timeout_s = self._settings.request_timeout_s
             return self._committed.partitions(topic, timeout_s=timeout_s) > 0
 
-        if self._blame.retry(exists, now_s=self._clock.monotonic()):
+        if self._blame.retry(exists, self._tail.policy, now_s=self._clock.monotonic()):
             self.rebuild()
             self._subscribe(self._opened())
 

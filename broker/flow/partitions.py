@@ -2,6 +2,7 @@
 
 assigned ─recover─▶ owned ─revoked or lost─▶ gone
                       └─stop─▶ stopped (an alarm stands; nothing of it is routed)
+                                 └─its time comes─▶ owned, read again from the chain's end
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from broker import metrics
 from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.domain.policy import Policy, ProductRule
 from broker.errors import ChainBrokenError, LogTimeoutError, WeirError
+from broker.flow import ROUTER_GROUP
 from broker.flow.chain import Chain
 from broker.flow.recover import Recovery
 from broker.flow.settings import LaneSettings
@@ -48,6 +50,7 @@ class Partitions:
         self.ends: dict[TopicPartition, int] = {}
         self.gaps: dict[TopicPartition, Gap] = {}
         self.stopped: dict[TopicPartition, Alarm] = {}
+        self._until_ms: dict[TopicPartition, int] = {}
         self.epoch = 0
         self.failure: WeirError | None = None
         self._consumer = consumer
@@ -85,11 +88,29 @@ class Partitions:
         """As revoked: whatever was polled before belongs to an older epoch now."""
         self._leave(partitions)
 
-    def stop(self, partition: TopicPartition, kind: Alarm, why: str) -> None:
-        """Route nothing of it any more, with an alarm on it."""
+    def stop(
+        self, partition: TopicPartition, kind: Alarm, why: str, *, until_ms: int | None = None
+    ) -> None:
+        """Route nothing of it any more, with an alarm on it; `until_ms`: by the router's clock."""
+        if until_ms is not None:
+            self._until_ms[partition] = until_ms
         subject = f"{partition.topic}/{partition.partition}"
         self.stopped[partition] = kind
         raise_alarm(kind, subject, why)
+
+    def go_on(self, now_ms: int) -> None:
+        """Read those on whose time has come, from the chain's end.
+
+        Call it between fetch and batches: nothing that waits is of a stopped one then.
+
+        Raises:
+            LogError: a partition cannot be sought.
+        """
+        for tp in [tp for tp, until_ms in self._until_ms.items() if until_ms <= now_ms]:
+            self.read_again(tp)
+            self._consumer.seek(tp, self.chains[tp].next_offset)
+            self._start_again(tp)
+            self._consumer.resume([tp])
 
     def read_again(self, partition: TopicPartition) -> None:
         """Reading goes back to the chain's end: what was seen beyond it will be seen again."""
@@ -103,9 +124,13 @@ class Partitions:
             self.ends.pop(tp, None)
             self.gaps.pop(tp, None)
             self._forget_lag(tp)
-            kind = self.stopped.pop(tp, None)
-            if kind is not None:
-                clear_alarm(kind, f"{tp.topic}/{tp.partition}")
+            self._start_again(tp)
+
+    def _start_again(self, tp: TopicPartition) -> None:
+        self._until_ms.pop(tp, None)
+        kind = self.stopped.pop(tp, None)
+        if kind is not None:
+            clear_alarm(kind, f"{tp.topic}/{tp.partition}")
 
     def _forget_lag(self, tp: TopicPartition) -> None:
         """Another router tells of it now."""
@@ -119,14 +144,17 @@ class Partitions:
         deadline = self._monotonic() + self._settings.recover_timeout_s
         while True:
             try:
-                return self._consumer.committed(
+                committed = self._consumer.committed(
                     partitions, timeout_s=self._settings.request_timeout_s
                 )
             except LogTimeoutError:
                 if self._monotonic() >= deadline:
                     why = "the committed offsets do not become readable; see docs/operator.md"
-                    raise_alarm(Alarm.HANGING_TRANSACTION, partitions[0].topic, why)
+                    raise_alarm(Alarm.HANGING_TRANSACTION, ROUTER_GROUP, why)
                     raise
+            else:
+                clear_alarm(Alarm.HANGING_TRANSACTION, ROUTER_GROUP)
+                return committed
 
     def _start(
         self, tp: TopicPartition, committed: Committed | None, topic_id: str | None

@@ -164,7 +164,8 @@ class Source:
         if highest <= now_ms + self._settings.clock_skew_max_ms:
             return False
         why = f"append time {highest} ms is more than 5 minutes ahead of this clock ({now_ms} ms)"
-        self._partitions.stop(fetched.partition, Alarm.APPEND_TIME_AHEAD, why)
+        until_ms = highest - self._settings.clock_skew_max_ms
+        self._partitions.stop(fetched.partition, Alarm.APPEND_TIME_AHEAD, why, until_ms=until_ms)
         return True
 
     def _passed_gap(self, fetched: Fetched) -> Gap | None:
