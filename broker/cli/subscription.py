@@ -5,6 +5,7 @@ import time
 import click
 
 from broker.cli.calls import Call, calls_api
+from broker.cli.groups import Group
 from broker.client.subscriptions import Act
 from broker.client.values import Subscription
 from broker.errors import UnavailableError
@@ -17,9 +18,9 @@ _DONE = {"reject": "rejected", "suspend": "suspended", "resume": "active", "revo
 _subscription_id = click.argument("subscription_id", metavar="ORG/SUBSCRIPTION")
 
 
-@click.group()
+@click.group(cls=Group)
 def subscription() -> None:
-    """Rights to products: one buyer, one product, one plan version each."""
+    """Rights to products, each under one plan version."""
 
 
 @subscription.command()
@@ -63,7 +64,9 @@ def request(
 @click.option("--wait/--no-wait", default=True, help="Until its topic is there.")
 @calls_api
 def approve(call: Call, subscription_id: str, *, reason: str, wait: bool) -> None:
-    """Agree, as the seller; delivery begins when the topic is there.
+    """Agree, as the seller.
+
+    Delivery begins when the topic is there.
 
     Exits 0 when it is active; 1 if its topic is not there within 30 s (it still comes); 2 if it is
     not requested.
@@ -76,7 +79,10 @@ def approve(call: Call, subscription_id: str, *, reason: str, wait: bool) -> Non
 @click.option("--product", metavar="ORG/PRODUCT", help="Of this product alone.")
 @calls_api
 def list_(call: Call, product: str | None) -> None:
-    """List what you buy and what is bought of you; for the operator, all."""
+    """List what you buy and what is bought of you.
+
+    The operator sees all.
+    """
     columns = ["id", "state", "product", "plan", "plan_version", "delivery_topic"]
     call.table(call.client.subscriptions.list(product=product), columns)
 
@@ -100,6 +106,26 @@ def show(call: Call, subscription_id: str, *, history: bool, cutover: bool) -> N
         call.describe(call.client.subscriptions.get(subscription_id))
 
 
+@subscription.command()
+@_subscription_id
+@click.option("--plan", required=True, metavar="ORG/PLAN")
+@click.option("--plan-version", type=click.IntRange(1), help="Default: the newest on sale.")
+@click.option("--reason", default="", help="Why, if you like to say.")
+@calls_api
+def replan(
+    call: Call, subscription_id: str, plan: str, *, plan_version: int | None, reason: str
+) -> None:
+    """Pin another plan or version, as the buyer.
+
+    Exits 0 when it is pinned; 2 if its state, period or currency do not allow it, or the seller has
+    to approve the plan: request a new subscription then.
+    """
+    found = call.client.subscriptions.replan(
+        subscription_id, plan=plan, plan_version=plan_version, reason=reason
+    )
+    call.show(found, f"subscription {found.id} is under {found.plan} version {found.plan_version}")
+
+
 def _add_act(act: Act, doc: str, *, needs_reason: bool) -> None:
     """Add `weir subscription <act>`: these differ in nothing but whether they need a why."""
 
@@ -107,7 +133,12 @@ def _add_act(act: Act, doc: str, *, needs_reason: bool) -> None:
     def run(call: Call, subscription_id: str, reason: str) -> None:
         _say(call, call.client.subscriptions.act(subscription_id, act, reason=reason))
 
-    options = click.option("--reason", required=needs_reason, default=None if needs_reason else "")
+    # No default=None: click 8.3 takes a default that is written, even None, for an answer.
+    options = (
+        click.option("--reason", required=True, help="Why; the other side reads it.")
+        if needs_reason
+        else click.option("--reason", default="", help="Why, if you like to say.")
+    )
     described = f"{doc}\n\nExits 0 when it is {_DONE[act]}; 2 if its state does not allow it."
     command = click.command(act, help=described)(_subscription_id(options(run)))
     subscription.add_command(command)
