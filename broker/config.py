@@ -79,11 +79,7 @@ def connections(home: Path, environ: Mapping[str, str] | None = None) -> Connect
     stored = _stored(home)
     database_url = env.get("WEIR_DATABASE_URL") or stored.get("database_url")
     if not database_url:
-        raise InvalidFieldError(
-            "WEIR_DATABASE_URL",
-            f"is not set and {home / CONNECTIONS_FILE} does not name a database; run `weir up`, "
-            "or set it",
-        )
+        raise _no_exchange(home, "WEIR_DATABASE_URL", "a database of your own")
     return Connections(
         kafka=kafka_config(home, env),
         database_url=database_url,
@@ -109,11 +105,7 @@ def kafka_config(home: Path, environ: Mapping[str, str] | None = None) -> KafkaC
             "ca_file": env.get("WEIR_KAFKA_CA_FILE"),
         }
     if not kafka:
-        raise InvalidFieldError(
-            "WEIR_KAFKA_BOOTSTRAP",
-            f"is not set and {home / CONNECTIONS_FILE} does not exist; run `weir up`, or name a "
-            "cluster of your own",
-        )
+        raise _no_exchange(home, "WEIR_KAFKA_BOOTSTRAP", "a Kafka of your own")
     return KafkaConfig(**kafka)
 
 
@@ -139,11 +131,7 @@ def api_config(
     stored = _stored(home)
     url = env.get("WEIR_API_URL") or stored.get("api_url")
     if not url:
-        raise InvalidFieldError(
-            "WEIR_API_URL",
-            f"is not set and {home / CONNECTIONS_FILE} does not name the API; run `weir up`, or "
-            "set it to where the exchange is",
-        )
+        raise _no_exchange(home, "WEIR_API_URL", "one elsewhere")
     token = token_file.read_text().strip() if token_file else _token(env)
     token = token or stored.get("operator_token")
     if not token:
@@ -151,6 +139,14 @@ def api_config(
             "WEIR_TOKEN_FILE", "is not set; set it to a file that holds your token"
         )
     return ApiConfig(url=url, token=token)
+
+
+def _no_exchange(home: Path, variable: str, what: str) -> InvalidFieldError:
+    return InvalidFieldError(
+        str(home),
+        f"there is no exchange here; `weir up --home {home}` makes one, or name another with "
+        f"--home or WEIR_HOME, or {what} with {variable}",
+    )
 
 
 def _stored(home: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from broker import __version__
+from broker.cli.groups import Group
 from broker.errors import WeirError
 
 # verb -> "module:attribute". The order here is the order of `weir --help`.
@@ -39,7 +40,7 @@ VERBS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose verbs are imported when they are called or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002

@@ -26,7 +26,9 @@ LEAST = {
 def bench(
     home: Path | None, records: int, faust_records: int, rounds: int, *, check: bool, as_json: bool
 ) -> None:
-    """Measure the router beside bare loops and plain Faust, on a broker of its own.
+    """Measure the router beside bare loops and plain Faust.
+
+    On a broker of its own.
 
     Exits 0 when every contender's output was whole; 1 if one lost or repeated a record, or if
     --check fails.

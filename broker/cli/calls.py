@@ -16,6 +16,7 @@ from broker.config import api_config, home_from
 
 Command: TypeAlias = Callable[..., None]
 _HIDDEN = {"token", "password"}
+_TOKENS = ("WEIR_TOKEN_FILE", "WEIR_TOKEN")
 
 
 class Call:
@@ -70,6 +71,8 @@ def calls_api(command: Command) -> Command:
     def run(home: str | None, token_file: Path | None, *, as_json: bool, **given: Any) -> None:
         where = home_from(os.environ, home)
         found = api_config(where, token_file=token_file)
+        if token_file is None and not any(map(os.environ.get, _TOKENS)):
+            click.echo("as operator; --token-file speaks as a company", err=True)
         with Client(found.url, found.token) as client:
             command(Call(client, home=where, as_json=as_json), **given)
 

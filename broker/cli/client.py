@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from broker.cli.groups import Group
 from broker.cli.secrets import read_secret
 from broker.client import Client
 from broker.client.properties import (
@@ -52,9 +53,9 @@ def _with_options(command: Any) -> Any:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def client() -> None:
-    """Settings for stock clients, and what is wrong when one does not get through."""
+    """Settings for stock clients, and why one fails."""
 
 
 @client.command()
@@ -82,7 +83,9 @@ def properties(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Print settings to paste, for a consumer, a producer or the schema registry.
+    """Print settings to paste.
+
+    For a consumer, a producer or the schema registry.
 
     Exits 0; 2 if a name is wrong. Where no file is named, a placeholder stands for the secret.
     """
@@ -119,7 +122,7 @@ def properties(
 def test(
     read: str | None, write: str | None, group: str | None, *, as_json: bool, **where: Any
 ) -> None:
-    """Try what your client does, step by step, and say in words what is wrong.
+    """Try what your client does, and say what is wrong.
 
     Writing is tried by one record in a transaction that is aborted: nobody is delivered it.
 
@@ -134,7 +137,7 @@ def test(
     prefix = group_prefix(organisation)
     wish = Wish(
         read=delivery_topic("/".join(split_id("--read", read))) if read else None,
-        group=group or f"{prefix}weir-client-test",
+        group=group or f"{prefix}reader",
         write=product_topic("/".join(split_id("--write", write))) if write else None,
         transactional_id=f"{prefix}weir-client-test",
     )
@@ -147,6 +150,12 @@ def test(
     for one in findings:
         mark = "well " if one.ok else "WRONG"
         click.echo(json.dumps(asdict(one)) if as_json else f"{mark}  {one.step:<10}  {one.words}")
+    if read is None and write is None:
+        click.echo(
+            "neither reading nor writing was tried: add --read ORG/SUBSCRIPTION or "
+            "--write ORG/PRODUCT",
+            err=True,
+        )
     raise SystemExit(0 if all(one.ok for one in findings) else 1)
 
 
@@ -161,11 +170,20 @@ def _config(
 ) -> tuple[KafkaConfig, str]:
     """Where Kafka is, under the account's own name; and the account's organisation."""
     organisation, name = split_id("--account", account)
-    found = (
-        KafkaConfig(bootstrap=bootstrap, username="", password="", security_protocol="SASL_SSL")
-        if bootstrap
-        else kafka_config(home_from(os.environ, home))
-    )
+    if bootstrap:
+        found = KafkaConfig(
+            bootstrap=bootstrap, username="", password="", security_protocol="SASL_SSL"
+        )
+    else:
+        try:
+            found = kafka_config(home_from(os.environ, home))
+        except InvalidFieldError as error:
+            raise InvalidFieldError(
+                "--bootstrap",
+                f"is needed, since there is no exchange in {home_from(os.environ, home)}: "
+                "--bootstrap HOST:PORT where its Kafka is, --security-protocol SASL_SSL or "
+                "SASL_PLAINTEXT as its operator says, or --home",
+            ) from error
     return (
         replace(
             found,

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 @click.option("--keep", metavar="DIR", type=click.Path(path_type=Path), help="Keep state and logs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def faults(*, kills: int, seed: int, rate: int, keep: Path | None, as_json: bool) -> None:
-    """Kill -9 routers in mid-work on a real exchange of its own, recounting after each.
+    """Kill -9 routers in mid-work, recounting after each.
 
-    Two routers share the load; the broker is restarted and the ledger killed in between. A kill
-    counts only where the router's log shows a transaction begun and not committed.
+    On a real exchange of its own. Two routers share the load; the broker is restarted and the
+    ledger killed in between. A kill counts only where the router's log shows a transaction begun
+    and not committed.
 
     Exits 0 if every recount agrees and enough kills counted; 1 if not.
     """

@@ -15,7 +15,9 @@ import click
 )
 @click.option("--instance", default="0", show_default=True, help="Names this process in its group.")
 def ledger(home: str | None, metrics_port: int, instance: str) -> None:
-    """Apply segments from weir.usage to PostgreSQL, each once, until SIGTERM.
+    """Apply segments from weir.usage to PostgreSQL, each once.
+
+    Until SIGTERM.
 
     Several may run: they share the partitions of weir.usage. Exits 0 when told to stop; 1 if Kafka
     or PostgreSQL stay away.

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from broker.config import home_from
-from broker.errors import OperatingError
+from broker.errors import InvalidFieldError, OperatingError
 from broker.local.background import bring_up, take_down
 from broker.local.exchange import Exchange, Shape
 from broker.local.kafka import SERVING, TESTING
@@ -30,7 +31,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.command()
 @_home
-@click.option("--routers", default=1, show_default=True, help="Router processes.")
+@click.option(
+    "--routers", type=click.IntRange(1), default=1, show_default=True, help="Router processes."
+)
 @click.option("--foreground", is_flag=True, help="Stay; Ctrl-C stops everything.")
 @click.option("--without", multiple=True, metavar="NAME", hidden=True)
 @click.option("--quick-start", is_flag=True, hidden=True)
@@ -44,14 +47,16 @@ def up(
     quick_start: bool,
     as_json: bool,
 ) -> None:
-    """Start the exchange on this machine, and return when everything is ready.
+    """Start the exchange on this machine.
+
+    Returns when everything is ready.
 
     Kafka and PostgreSQL, unless WEIR_KAFKA_BOOTSTRAP or WEIR_DATABASE_URL name your own; then
     `weir serve`, `weir router` and `weir ledger`, brought back when they die until `weir down`.
 
     Exits 0 when everything is ready; 1 if something did not get ready (nothing is left then).
     """
-    where = home_from(os.environ, home)
+    where = _home_of(home, writes=True)
     shape = Shape(
         routers=routers,
         without=frozenset(without),
@@ -77,7 +82,7 @@ def down(home: str | None, *, as_json: bool) -> None:
 
     Exits 0 when nothing runs any more.
     """
-    where = home_from(os.environ, home)
+    where = _home_of(home)
     stopped = take_down(where)
     if as_json:
         click.echo(json.dumps({"home": str(where), "stopped": stopped}))
@@ -89,13 +94,37 @@ def down(home: str | None, *, as_json: bool) -> None:
 @_home
 @_json
 def status(home: str | None, *, as_json: bool) -> None:
-    """Show each process, its address, lag, coverage lag and alarms.
+    """Show each process, its address, lags and alarms.
 
     Exits 0 if everything is ready and no alarm stands; 1 if not.
     """
-    found = ask(home_from(os.environ, home))
+    found = ask(_home_of(home))
     _print(found, as_json=as_json)
     raise SystemExit(0 if found.well else OperatingError.exit_code)
+
+
+def _home_of(option: str | None, *, writes: bool = False) -> Path:
+    """The home; `writes` if something is to be made in it.
+
+    Raises:
+        InvalidFieldError: it is no directory, or not ours to use.
+    """
+    where = home_from(os.environ, option)
+    try:
+        if writes:
+            where.mkdir(parents=True, exist_ok=True)
+        is_file = where.exists() and not where.is_dir()
+    except FileExistsError:
+        is_file = True
+    except OSError as error:
+        raise InvalidFieldError(
+            "--home", f"{where} cannot be used ({error.strerror}); name another directory"
+        ) from error
+    if is_file:
+        raise InvalidFieldError("--home", f"{where} is a file; name a directory")
+    if where.exists() and not os.access(where, os.R_OK | os.W_OK | os.X_OK):
+        raise InvalidFieldError("--home", f"{where} is not yours to write; name another directory")
+    return where
 
 
 def _print(found: Status, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from broker.cli.calls import Call, calls_api
+from broker.cli.groups import Group
 from broker.cli.secrets import check_new, write_secret
 from broker.client.values import Account
 
@@ -23,9 +24,9 @@ _role = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def organisation() -> None:
-    """Companies on the exchange, their tokens and their Kafka users."""
+    """Companies, their tokens and their Kafka users."""
 
 
 @organisation.command()
@@ -92,7 +93,9 @@ def account(call: Call, slug: str, name: str, role: str, out: Path | None) -> No
 @_out
 @calls_api
 def rotate(call: Call, slug: str, name: str, out: Path | None) -> None:
-    """Give a Kafka user another password; the old one stops working.
+    """Give a Kafka user another password.
+
+    The old one stops working.
 
     Exits 0 when it is set; 2 if there is no such user.
     """
@@ -105,7 +108,7 @@ def rotate(call: Call, slug: str, name: str, out: Path | None) -> None:
 @click.argument("slug")
 @calls_api
 def accounts(call: Call, slug: str) -> None:
-    """List the Kafka users of a company, deleted ones included."""
+    """List the Kafka users of a company, deleted ones too."""
     call.table(call.client.accounts.list(slug), ["id", "principal", "role", "state"])
 
 

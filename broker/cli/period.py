@@ -1,5 +1,6 @@
 """`weir period`: close a product's billing time by proof, and see how far it is proven."""
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -7,14 +8,16 @@ import click
 from rich.console import Console
 
 from broker.cli.calls import Call, calls_api
+from broker.cli.groups import Group
 from broker.client import Client
 from broker.client.values_billing import Close, Proof
 from broker.errors import InvalidFieldError, NotFoundError
 
 _POLL_S = 0.25
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2}|)", re.ASCII)
 
 
-@click.group()
+@click.group(cls=Group)
 def period() -> None:
     """Billing periods: closed by proof, then billed."""
 
@@ -44,7 +47,9 @@ def period() -> None:
 )
 @calls_api
 def close(call: Call, product: str, end: str, *, draft: bool, interim: bool, wait_s: float) -> None:
-    """Ask every partition of ORG/PRODUCT to prove that it has reached an end; then it is billed.
+    """Close a product's billing time by proof, and bill it.
+
+    Every partition of ORG/PRODUCT is asked to prove that it has reached the end; then it is billed.
 
     Exits 0 when it is billed, or asked for with --wait-s 0; 1 if the proof takes longer, naming
     what is missing: it goes on by itself, see `weir period show`.
@@ -62,7 +67,9 @@ def close(call: Call, product: str, end: str, *, draft: bool, interim: bool, wai
 @click.option("--end", metavar="TIMESTAMP", help="Of which close; the latest if left out.")
 @calls_api
 def show(call: Call, product: str, end: str | None) -> None:
-    """Show a close of ORG/PRODUCT: which partitions have not proven it, and whether it was billed.
+    """Show how far a close is proven.
+
+    Which partitions of ORG/PRODUCT have not proven it, and whether it was billed.
 
     Exits 0; 2 if there is no such close.
     """
@@ -74,19 +81,27 @@ def show(call: Call, product: str, end: str | None) -> None:
 def to_ms(timestamp: str) -> int:
     """Milliseconds since 1970 UTC of an ISO 8601 moment with its offset, or of themselves.
 
+    A date is its midnight: `2026-02-01Z`.
+
     Raises:
         InvalidFieldError: it is neither.
     """
     if timestamp.isascii() and timestamp.isdecimal():
         return int(timestamp)
+    date = _DATE.fullmatch(timestamp)
     try:
-        at = datetime.fromisoformat(timestamp)
+        at = datetime.fromisoformat(f"{date[1]}T00:00:00{date[2]}" if date else timestamp)
     except ValueError as error:
         raise InvalidFieldError(
-            "end", f"must be now or a moment like 2026-02-01T00:00:00+01:00, is {timestamp}"
+            "end",
+            "must be now or a moment like 2026-02-01T00:00:00+01:00, or a date like 2026-02-01Z, "
+            f"is {timestamp}",
         ) from error
     if at.tzinfo is None:
-        raise InvalidFieldError("end", f"must say its offset from UTC, is {timestamp}; add Z")
+        raise InvalidFieldError(
+            "end",
+            f"must say its offset from UTC, is {timestamp}; add Z for UTC, or one like +01:00",
+        )
     return round(at.timestamp() * 1000)
 
 

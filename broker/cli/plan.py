@@ -9,6 +9,7 @@ import click
 from broker.billing.document import read_json
 from broker.billing.price import parse_price
 from broker.cli.calls import Call, calls_api
+from broker.cli.groups import Group
 from broker.client.errors import ApiError, RefusedError
 from broker.domain.period import DAY_MS
 from broker.domain.plan import DELIVERY_RETENTION_DEFAULT_MS
@@ -54,9 +55,12 @@ def _with_terms(command: Any) -> Any:
     return command
 
 
-@click.group()
+@click.group(cls=Group)
 def plan() -> None:
-    """Prices and terms of your products, in versions that never change once published."""
+    """Prices and terms of your products, in versions.
+
+    A version never changes once it is published.
+    """
 
 
 @plan.command()
@@ -88,7 +92,9 @@ def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> 
 @_with_terms
 @calls_api
 def draft(call: Call, plan_id: str, **terms: Any) -> None:
-    """Draft the next version of a plan; subscriptions keep the one they have.
+    """Draft the next version of a plan.
+
+    Subscriptions keep the one they have.
 
     Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name.
     """
@@ -101,7 +107,9 @@ def draft(call: Call, plan_id: str, **terms: Any) -> None:
 @click.option("--number", type=click.IntRange(1), help="Which version; default the newest.")
 @calls_api
 def publish(call: Call, plan_id: str, number: int | None) -> None:
-    """Offer a version; from here on nothing in it changes.
+    """Offer a version.
+
+    From here on nothing in it changes.
 
     Exits 0 when it is on sale; 2 if it is no draft.
     """

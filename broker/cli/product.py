@@ -5,7 +5,10 @@ import time
 import click
 
 from broker.cli.calls import Call, calls_api
+from broker.cli.groups import Group
+from broker.client.errors import NotFoundError
 from broker.client.values import ProductCheck, SeenRecord
+from broker.domain.names import split_id
 from broker.domain.period import DAY_MS
 from broker.domain.product import RETENTION_DEFAULT_MS
 from broker.errors import UnavailableError
@@ -14,9 +17,9 @@ _WAIT_S = 30.0
 _POLL_S = 0.2
 
 
-@click.group()
+@click.group(cls=Group)
 def product() -> None:
-    """Streams for sale: one Kafka topic, one Avro subject each."""
+    """Streams for sale: a Kafka topic and a schema each."""
 
 
 @product.command()
@@ -58,7 +61,9 @@ def create(
     validation: str,
     event_time: str | None,
 ) -> None:
-    """Draft a product; nothing of it exists in Kafka before it is published.
+    """Draft a product.
+
+    Nothing of it exists in Kafka before it is published.
 
     Exits 0 when it is drafted; 2 if a field is wrong or the name was given before.
     """
@@ -80,7 +85,9 @@ def create(
 @click.option("--wait/--no-wait", default=True, help="Until its topics are there.")
 @calls_api
 def publish(call: Call, product_id: str, *, wait: bool) -> None:
-    """Offer a product: its topics are made, then it can be bought.
+    """Offer a product.
+
+    Its topics are made, then it can be bought.
 
     Exits 0 when it is published; 1 if its topics are not there within 30 s (they still come); 2 if
     it is no draft.
@@ -120,18 +127,25 @@ def show(call: Call, product_id: str, *, offered: bool) -> None:
 
     Exits 0; 2 if there is none that you may see.
     """
+    split_id("ORG/PRODUCT", product_id)
     if offered:
         found = call.client.catalogue.get(product_id)
         call.describe(found, one_each="plans")
-    else:
+        return
+    try:
         call.describe(call.client.products.get(product_id))
+    except NotFoundError:
+        click.echo("another's product is shown with --offered", err=True)
+        raise
 
 
 @product.command()
 @click.argument("product_id", metavar="ORG/PRODUCT")
 @calls_api
 def retire(call: Call, product_id: str) -> None:
-    """Take no more records and no more subscriptions; open requests are rejected.
+    """Take no more records and no more subscriptions.
+
+    Open requests are rejected.
 
     Exits 0 when it is retired; 2 if it was already, or while subscriptions run: it names them, and
     `weir subscription revoke` ends each.
@@ -144,7 +158,9 @@ def retire(call: Call, product_id: str) -> None:
 @click.argument("product_id", metavar="ORG/PRODUCT")
 @calls_api
 def check(call: Call, product_id: str) -> None:
-    """Show the last valid and the last refused record, with the reason.
+    """Show the last valid and the last refused record.
+
+    The refused one with its reason.
 
     Exits 0; 2 if there is no such product of yours.
     """

@@ -7,6 +7,13 @@ from typing import BinaryIO
 import click
 
 from broker.billing.case import rate_case
+from broker.billing.document import read_json
+from broker.errors import InvalidFieldError
+
+_WRAP = (
+    "this is a bare price, as `weir plan create` takes it; wrap it: "
+    '{"name": "try", "price": …, "usage": {"records": "1000"}}'
+)
 
 
 @click.command()
@@ -15,7 +22,9 @@ from broker.billing.case import rate_case
     "--cases", type=click.File("rb"), metavar="FILE.jsonl", help="Rate one document per line."
 )
 def rate(file: BinaryIO | None, cases: BinaryIO | None) -> None:
-    """Rate FILE, a JSON document of name, price, usage and context; prints one line of JSON.
+    """Show what a price makes of usage, without an exchange.
+
+    FILE is a JSON document of name, price, usage and context; prints one line of JSON.
 
     Exits 0 if every document was rated; 2 if one is faulty, naming its field (the others are still
     rated).
@@ -29,8 +38,19 @@ def rate(file: BinaryIO | None, cases: BinaryIO | None) -> None:
         result = rate_case(text)
         faulty = faulty or "error" in result
         click.echo(json.dumps(result))
+        if file is not None and "error" in result and _is_bare_price(text):
+            click.echo(_WRAP, err=True)
     if faulty:
         raise SystemExit(2)
+
+
+def _is_bare_price(text: bytes) -> bool:
+    """Whether it is what `weir plan create` takes."""
+    try:
+        document = read_json(text.decode(errors="replace"))
+    except InvalidFieldError:
+        return False
+    return isinstance(document, dict) and "currency" in document and "price" not in document
 
 
 def _documents(file: BinaryIO | None, cases: BinaryIO | None) -> Iterator[bytes]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def reconcile(home: str | None, *, dry_run: bool, acknowledge: str | None, as_json: bool) -> None:
-    """Compare topics, settings, ACLs and users with the tables, and heal what differs.
+    """Heal what differs between Kafka and the tables.
+
+    Topics, settings, ACLs and users are compared.
 
     `weir serve` does this all the time; here it is seen.
 

@@ -14,7 +14,9 @@ from broker.config import home_from, kafka_config
 @click.option("--instance", default="0", show_default=True, help="Name; unique among routers.")
 @click.option("--metrics-port", default=0, show_default="a free one", help="For /metrics, /readyz.")
 def router(home: Path | None, instance: str, metrics_port: int) -> None:
-    """Route records from product topics to their buyers until told to stop.
+    """Route records from product topics to their buyers.
+
+    Until told to stop.
 
     Exits 0 after SIGTERM or SIGINT; 1 if it had to give up.
     """

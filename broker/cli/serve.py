@@ -10,7 +10,9 @@ import click
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 def serve(home: str | None, host: str, port: int) -> None:
-    """Serve /v1, /registry, /metrics and health, publish control events, provision Kafka.
+    """Serve the API and the registry, and provision Kafka.
+
+    That is /v1, /registry, /metrics and health; control events are published.
 
     Several may run: one of them relays and provisions, all answer. Exits 0 when told to stop; 1 if
     the address is taken or a background task keeps failing.

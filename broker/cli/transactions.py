@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from broker.cli.groups import Group
 from broker.config import KafkaConfig, home_from, kafka_config
 from broker.errors import InvalidFieldError, NotFoundError, UnavailableError
 
@@ -23,9 +24,12 @@ _home = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=Group)
 def transactions() -> None:
-    """Kafka transactions that stay open: they hold every read_committed reader up."""
+    """Kafka transactions that stay open.
+
+    They hold every read_committed reader up.
+    """
 
 
 @transactions.command("list")

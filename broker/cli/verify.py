@@ -7,7 +7,9 @@ from contextlib import contextmanager
 import click
 from rich.console import Console
 
-from broker.config import connections, home_from
+from broker.config import CONNECTIONS_FILE, connections, home_from
+from broker.errors import OperatingError
+from broker.local.background import running_supervisor
 from broker.verify.recount import recount
 
 
@@ -16,14 +18,22 @@ from broker.verify.recount import recount
 @click.option("--product", metavar="ORG/PRODUCT", help="Recount this product alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify(home: str | None, product: str | None, *, as_json: bool) -> None:
-    """Recount entitled, delivered, metered and billed from Kafka and PostgreSQL.
+    """Recount what was entitled, delivered, metered and billed.
+
+    From Kafka and PostgreSQL.
 
     Exits 0 if all agree; 1 if not, naming subscription, partition and offset range; 2 if asked
     wrongly. Where retention has taken the source away it says `chain only` for that range.
     """
-    where = connections(home_from(os.environ, home))
-    with _progress() as progress:
-        report = recount(where, product=product, progress=progress)
+    at = home_from(os.environ, home)
+    where = connections(at)
+    try:
+        with _progress() as progress:
+            report = recount(where, product=product, progress=progress)
+    except OperatingError:
+        if (at / CONNECTIONS_FILE).exists() and running_supervisor(at) is None:
+            click.echo(f"nothing runs in {at}; `weir up --home {at}` starts it", err=True)
+        raise
     click.echo(report.to_json() if as_json else report.to_table())
     raise SystemExit(0 if report.agrees else 1)
 

@@ -205,7 +205,10 @@ class Transport:
             Problem(
                 status=0,
                 slug="unreachable",
-                detail=f"the API at {self._url} {words}; check WEIR_API_URL and `weir status`",
+                detail=(
+                    f"the API at {self._url} {words}; see `weir status`, start it with `weir up`, "
+                    "or set WEIR_API_URL to where it is"
+                ),
                 field=None,
                 request_id=request_id,
             )
