@@ -147,7 +147,7 @@ def read_plan(
     call: CallDep,
     tags: TagDep,
 ) -> Plan:
-    """One of your plans."""
+    """One of your plans, or one that a subscription of yours has had."""
     return tags.show(plans.get(call.session, object_id, by=call.actor))
 
 
@@ -201,7 +201,7 @@ def list_versions(
     call: CallDep,
     wanted: WantedDep,
 ) -> dict[str, Any]:
-    """Its versions, oldest first."""
+    """Its versions, oldest first; to a buyer those on sale and those that it has had."""
     found = plans.versions(
         call.session,
         object_id,
@@ -222,7 +222,7 @@ def read_version(
     call: CallDep,
     tags: TagDep,
 ) -> VersionView:
-    """One version."""
+    """One version: of your own plan, on sale, or that a subscription of yours has had."""
     plan_id = object_id
     return tags.show(version_view(plans.get_version(call.session, plan_id, number, by=call.actor)))
 

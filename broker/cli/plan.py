@@ -120,14 +120,19 @@ def publish(call: Call, plan_id: str, number: int | None) -> None:
 
 @plan.command()
 @click.argument("plan_id", metavar="ORG/PLAN")
+@click.option("--version", "number", type=click.IntRange(1), help="This version alone.")
 @calls_api
-def show(call: Call, plan_id: str) -> None:
+def show(call: Call, plan_id: str, number: int | None) -> None:
     """Show the versions of a plan.
+
+    To a buyer those on sale and those that it has ever had.
 
     Exits 0; 2 if there is none that you may see.
     """
     columns = ["number", "state", "period", "approval", "price"]
-    call.table(call.client.plans.versions(plan_id), columns)
+    plans = call.client.plans
+    found = plans.versions(plan_id) if number is None else [plans.version(plan_id, number)]
+    call.table(found, columns)
 
 
 @plan.command("list")

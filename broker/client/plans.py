@@ -11,7 +11,7 @@ _PATH = "/v1/plans"
 
 
 class Plans:
-    """Your plans. Every method raises `ApiError`."""
+    """Your plans; those you have bought, to read. Every method raises `ApiError`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

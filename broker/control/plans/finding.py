@@ -1,32 +1,50 @@
-"""How plans are found: one's own, those on sale, and the one that a subscription has."""
+"""How plans are found: one's own, those on sale, and those that one's subscriptions have had."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from broker.control.plans.kept import plan_row, version_of, version_row
+from broker.control.plans.kept import version_of
 from broker.control.rows import value_of, values_of
 from broker.domain.actor import Actor
 from broker.domain.plan import Plan, PlanVersion
 from broker.errors import NotFoundError
-from broker.store.control import PlanRow, PlanVersionRow
+from broker.store.control import (
+    PlanRow,
+    PlanVersionRow,
+    SubscriptionHistoryRow,
+    SubscriptionRow,
+)
 
 
 def get(session: Session, plan_id: str, *, by: Actor) -> Plan:
-    """One plan of `by`'s own.
+    """One plan of `by`'s own, or that a subscription of its own has had.
 
     Raises:
-        NotFoundError: no such plan, or not `by`'s own.
+        NotFoundError: none that `by` may see.
     """
-    return value_of(Plan, plan_row(session, plan_id, by=by))
+    row = session.get(PlanRow, plan_id)
+    if row is None or not (by.owns(row.organisation) or _pinned(session, plan_id, by)):
+        raise NotFoundError("plan", plan_id)
+    return value_of(Plan, row)
 
 
 def get_version(session: Session, plan_id: str, number: int, *, by: Actor) -> PlanVersion:
-    """One version of a plan of `by`'s own.
+    """One version of a plan; see `versions`.
 
     Raises:
-        NotFoundError: no such version, or not `by`'s own.
+        NotFoundError: none that `by` may see.
     """
-    return version_of(version_row(session, plan_id, number, by=by, lock=False))
+    plan = get(session, plan_id, by=by)
+    row = session.scalars(
+        select(PlanVersionRow).where(
+            PlanVersionRow.plan == plan_id,
+            PlanVersionRow.number == number,
+            _visible(session, plan, by),
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError("plan", f"{plan_id} version {number}")
+    return version_of(row)
 
 
 def get_pinned(session: Session, plan_id: str, number: int) -> PlanVersion:
@@ -82,14 +100,44 @@ def versions(
 ) -> list[PlanVersion]:
     """Versions of a plan, oldest first, from the first past `after`.
 
+    To its seller all; to a buyer those that a subscription of its own has ever had, and those on
+    sale, if it has had one at all: with these it can recount its bills.
+
     Raises:
-        NotFoundError: no such plan, or not `by`'s own.
+        NotFoundError: no such plan that `by` may see.
     """
-    plan_row(session, plan_id, by=by)
+    plan = get(session, plan_id, by=by)
     query = (
         select(PlanVersionRow)
-        .where(PlanVersionRow.plan == plan_id, PlanVersionRow.number > after)
+        .where(
+            PlanVersionRow.plan == plan_id,
+            PlanVersionRow.number > after,
+            _visible(session, plan, by),
+        )
         .order_by(PlanVersionRow.number)
         .limit(limit)
     )
     return [version_of(row) for row in session.scalars(query)]
+
+
+def _visible(session: Session, plan: Plan, by: Actor) -> ColumnElement[bool]:
+    """Which versions of a plan that it may see `by` may see."""
+    if by.owns(plan.organisation):
+        return PlanVersionRow.plan == plan.id
+    pinned = _pinned(session, plan.id, by)
+    return or_(PlanVersionRow.state == "published", PlanVersionRow.number.in_(pinned))
+
+
+def _pinned(session: Session, plan_id: str, by: Actor) -> set[int]:
+    """The versions of a plan that a subscription of `by`'s own organisation has or has had."""
+    of_history = (
+        select(SubscriptionHistoryRow.plan_version)
+        .join(SubscriptionRow, SubscriptionRow.id == SubscriptionHistoryRow.subscription)
+        .where(
+            SubscriptionRow.organisation == by.organisation, SubscriptionHistoryRow.plan == plan_id
+        )
+    )
+    present = select(SubscriptionRow.plan_version).where(
+        SubscriptionRow.organisation == by.organisation, SubscriptionRow.plan == plan_id
+    )
+    return set(session.scalars(of_history.union(present)))

@@ -131,6 +131,44 @@ def test_what_is_published_never_changes(world: Any, trade: Any) -> None:
     assert [plan["version"]["number"] for plan in offered] == [1]
 
 
+def test_a_buyer_sees_what_it_was_billed_by(world: Any, trade: Any) -> None:
+    """A buyer reads the versions its subscriptions have had and those on sale, and no other."""
+    versions = "/plans/acme/basic/versions"
+    world.active("grid/feed", "acme/wind", "acme/basic", trade.buyer, trade.seller)  # of version 1
+    world.version("acme/basic", trade.seller)
+    world.version("acme/basic", trade.seller)
+    world.plan("acme/other", "acme/wind", trade.seller)
+    world.done("POST", f"{versions}/1/withdraw", trade.seller)
+    world.done("POST", f"{versions}/2/withdraw", trade.seller)
+    draft = {"price": PRICE, "period": {"length_s": 60}}
+    world.done("POST", versions, trade.seller, draft)
+    seen = world.done("GET", versions, trade.buyer)["items"]
+    assert [(one["number"], one["state"]) for one in seen] == [(1, "withdrawn"), (3, "published")]
+    assert world.done("GET", f"{versions}/1", trade.buyer)["price"] == PRICE
+    assert world.done("GET", "/plans/acme/basic", trade.buyer)["id"] == "acme/basic"
+    assert len(world.done("GET", versions, trade.seller)["items"]) == 4
+    hidden = (f"{versions}/2", f"{versions}/4", "/plans/acme/other", "/plans/acme/other/versions/1")
+    assert {world.get(path, trade.buyer).status_code for path in hidden} == {404}
+    other = world.organisation("other")
+    for path in ("/plans/acme/basic", versions, f"{versions}/1", f"{versions}/3"):
+        assert world.get(path, other).status_code == 404
+
+
+def test_a_buyer_keeps_the_versions_before_a_change(world: Any, trade: Any) -> None:
+    """After a change of plan the version before it stays readable; writing stays the seller's."""
+    versions = "/plans/acme/basic/versions"
+    world.active("grid/feed", "acme/wind", "acme/basic", trade.buyer, trade.seller)
+    world.version("acme/basic", trade.seller, approval="automatic")
+    body = {"plan": "acme/basic"}
+    world.done("POST", "/subscriptions/grid/feed/replan", trade.buyer, body)
+    world.done("POST", f"{versions}/1/withdraw", trade.seller)
+    seen = world.done("GET", versions, trade.buyer)["items"]
+    assert [one["number"] for one in seen] == [1, 2]
+    assert world.post(f"{versions}/1/withdraw", trade.buyer).status_code == 404
+    change = {"title": "x"}
+    assert world.ask("PATCH", "/plans/acme/basic", trade.buyer, change).status_code == 404
+
+
 def test_the_catalogue(world: Any, trade: Any) -> None:
     """A buyer finds products by words, and sees plans and prices."""
     hit = world.done("GET", "/catalogue?words=WIND", trade.buyer)["items"]
