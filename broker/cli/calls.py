@@ -13,9 +13,11 @@ import click
 
 from broker.client import Client
 from broker.config import api_config, home_from
+from broker.domain.names import split_id
 
 Command: TypeAlias = Callable[..., None]
 _HIDDEN = {"token", "password"}
+_IDS = {"product_id", "plan_id", "subscription_id", "product", "plan", "subscription"}
 _TOKENS = ("WEIR_TOKEN_FILE", "WEIR_TOKEN")
 
 
@@ -69,6 +71,9 @@ def calls_api(command: Command) -> Command:
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     @functools.wraps(command)
     def run(home: str | None, token_file: Path | None, *, as_json: bool, **given: Any) -> None:
+        for name in _IDS & given.keys():
+            if given[name] is not None:
+                split_id(name.removesuffix("_id"), given[name])
         where = home_from(os.environ, home)
         found = api_config(where, token_file=token_file)
         if token_file is None and not any(map(os.environ.get, _TOKENS)):

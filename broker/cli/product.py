@@ -8,7 +8,6 @@ from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
 from broker.client.errors import NotFoundError
 from broker.client.values import ProductCheck, SeenRecord
-from broker.domain.names import split_id
 from broker.domain.period import DAY_MS
 from broker.domain.product import RETENTION_DEFAULT_MS
 from broker.errors import UnavailableError
@@ -127,7 +126,6 @@ def show(call: Call, product_id: str, *, offered: bool) -> None:
 
     Exits 0; 2 if there is none that you may see.
     """
-    split_id("ORG/PRODUCT", product_id)
     if offered:
         found = call.client.catalogue.get(product_id)
         call.describe(found, one_each="plans")

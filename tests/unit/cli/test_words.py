@@ -82,6 +82,12 @@ def test_up_needs_a_router() -> None:
     assert "0 is not in the range" in typed("up", "--routers", "0").output
 
 
+@pytest.mark.parametrize("verb", [("product", "show"), ("plan", "publish"), ("period", "show")])
+def test_id_is_organisation_and_name(verb: tuple[str, ...]) -> None:
+    """An id without its organisation is refused by its rule, before anybody is asked."""
+    assert "must be organisation/name" in str(typed(*verb, "windco-turbines").exception)
+
+
 def test_home_without_an_exchange(tmp_path: Path) -> None:
     """Where there is no exchange, the home is named and how to make or name one."""
     done = typed("product", "list", "--home", str(tmp_path))
