@@ -7,6 +7,7 @@ control log as the simulator wrote it, and the segments' own words.
 import io
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def segments(log: MemoryLog) -> dict[tuple[str, int], list[dict[str, Any]]]:
     return chains
 
 
-def check_coverage(log: MemoryLog) -> None:
+def check_coverage(log: MemoryLog, periods: Iterable[tuple[int, int]]) -> None:
     """Invariant 1: numbers contiguous, digests chained, offsets tile, the last is committed."""
     offsets = log.committed_offsets(GROUP)
     for (topic, partition), chain in segments(log).items():
@@ -61,6 +62,10 @@ def check_coverage(log: MemoryLog) -> None:
                 raise BrokenError(f"{where}: watermark or seq ran backwards")
             if segment["watermark_ms"] // 900_000 != segment["billing_first_ms"] // 900_000:
                 raise BrokenError(f"{where}: straddles a quarter hour")
+            for anchor_ms, length_ms in periods:
+                reached = (segment["watermark_ms"] - anchor_ms) // length_ms
+                if reached != (segment["billing_first_ms"] - anchor_ms) // length_ms:
+                    raise BrokenError(f"{where}: straddles the end of a fixed period")
             number, next_offset = segment["number"], segment["next_offset"]
             digest, watermark = segment["own_digest"], segment["watermark_ms"]
             seq = segment["seq"]
@@ -77,8 +82,8 @@ def check_deliveries(log: MemoryLog, model: "Model") -> None:
         expected, refused = _expected(source, chain, model)
         for subscription, topic_name in model.delivery_topics.items():
             seen = committed(log, topic_name, partition)
-            got = [(e.key, e.value, e.timestamp_ms) for e in seen]
-            wanted = [(e.key, e.value, e.timestamp_ms) for e in expected[subscription]]
+            got = [(e.key, e.value, e.timestamp_ms, e.headers) for e in seen]
+            wanted = [(e.key, e.value, e.timestamp_ms, e.headers) for e in expected[subscription]]
             if got != wanted:
                 raise BrokenError(
                     f"{topic_name}/{partition}: {len(got)} visible, {len(wanted)} accounted for"

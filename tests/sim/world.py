@@ -24,6 +24,7 @@ QUARANTINE = "quarantine.acme.wind"
 PRODUCT = "acme/wind"
 SUBJECT = "product.acme.wind-value"
 PARTITIONS = 2
+PERIODS = {"grid/all": (1_700_000_000_700, 7_000)}  # anchor and length, ms
 SETTINGS = LaneSettings(
     records_max=5, output_max_bytes=400, hold_s=3.0, stall_max_s=1e9, recover_timeout_s=0.0
 )
@@ -178,7 +179,7 @@ class World:
 
     def check(self) -> None:
         """Invariants 1 to 3."""
-        check_coverage(self.log)
+        check_coverage(self.log, PERIODS.values())
         check_deliveries(self.log, self.model)
 
     def reconnect(self) -> None:
@@ -200,9 +201,9 @@ class World:
         columns = Records(
             list(range(len(records))),
             [self.clock.ms] * len(records),
-            [b"k"] * len(records),
+            [self.random.choice((b"k", b"other", None)) for _ in records],
             records,
-            [None] * len(records),
+            [self.random.choice((None, [("trace", b"1"), ("empty", None)])) for _ in records],
         )
         producer.send(TOPIC, partition, columns, timeout_s=1)
         if aborted and self.random.random() < 0.5:
@@ -233,7 +234,12 @@ class World:
     def activate(self, name: str) -> None:
         """Deliver to this subscription."""
         event = ev.SubscriptionActivated(
-            name, PRODUCT, self.model.delivery_topics[name], "basic", 1, None, None
+            name,
+            PRODUCT,
+            self.model.delivery_topics[name],
+            "basic",
+            1,
+            *PERIODS.get(name, (None, None)),
         )
         self._publish(event, active=self.model.active | {name})
 
