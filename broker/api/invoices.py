@@ -1,6 +1,6 @@
 """`/v1/invoices`: what you owe and are owed; `/v1/payouts`: what the exchange owes you."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from broker.api.problems import declared
 from broker.billing import invoice as invoices
 from broker.billing.invoice import Invoice, State
 from broker.billing.payout import Payout, payouts
+from broker.billing.recount import recount
 from broker.errors import InvalidFieldError
 
 router = APIRouter(prefix="/v1", tags=["invoices"])
@@ -66,6 +67,23 @@ class InvoiceView(View):
     finalised_at: datetime | None
 
 
+class RatingView(View):
+    """What an invoice was rated from: save `document`, and `weir rate` gives the same lines.
+
+    `days[i]` is the day of `document.usage[i]`, in the plan's time zone. `before`: the invoice that
+    `already billed` refers to. `document` is null where its format cannot say it: a period without
+    an active day under a price that prorates, whose prorated amounts are 0.
+    """
+
+    invoice: str
+    number: str | None
+    activated_at_ms: int
+    days: list[date]
+    active_days: int
+    before: str | None
+    document: dict[str, Any] | None
+
+
 class PayoutView(View):
     """What a seller is owed in one currency, after the operator's fee, from so many invoices."""
 
@@ -103,6 +121,12 @@ def list_invoices(
 def read_invoice(invoice: InvoicePath, call: CallDep) -> InvoiceView:
     """One invoice, by its id or its number."""
     return _view(invoices.get(call.session, invoice, visible_to=call.actor))
+
+
+@router.get("/invoices/{invoice}/rating", responses=declared(404, 409))
+def read_rating(invoice: InvoicePath, call: CallDep) -> RatingView:
+    """What an invoice was rated from: price, usage by day, context; to recount it yourself."""
+    return RatingView.model_validate(recount(call.session, invoice, visible_to=call.actor))
 
 
 @router.post("/invoices/{invoice}/finalise", responses=declared(404, 409))

@@ -36,6 +36,12 @@ def contracts_of(session: Session, product: str) -> list[Contract]:
     return [_contract(session, row, seller) for row in rows]
 
 
+def contract_of(session: Session, subscription: str) -> Contract:
+    """The contract of one subscription that was ever active."""
+    row = session.get_one(SubscriptionRow, subscription)
+    return _contract(session, row, session.get_one(ProductRow, row.product).organisation)
+
+
 def _contract(session: Session, row: SubscriptionRow, seller: str) -> Contract:
     history = session.scalars(
         select(SubscriptionHistoryRow)

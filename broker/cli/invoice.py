@@ -1,10 +1,13 @@
 """`weir invoice`: what is owed, line by line, and what sellers are paid."""
 
+import json
+
 import click
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.period import at_text
 from broker.client.values_billing import Invoice
+from broker.errors import ConflictError
 
 _COLUMNS = ("number", "id", "subscription", "plan", "plan_version", "records", "total", "currency")
 
@@ -27,9 +30,21 @@ def list_(call: Call, product: str | None, subscription: str | None, state: str 
 
 @invoice.command()
 @click.argument("invoice_id", metavar="ID|NUMBER")
+@click.option(
+    "--rate-document",
+    is_flag=True,
+    help="Print what it was rated from instead, for `weir rate FILE.json`.",
+)
 @calls_api
-def show(call: Call, invoice_id: str) -> None:
-    """Show one invoice with its lines. Exits 2 if there is none that you may see."""
+def show(call: Call, invoice_id: str, *, rate_document: bool) -> None:
+    """Show one invoice with its lines.
+
+    Recount it: `weir invoice show ID --rate-document > doc.json && weir rate doc.json`.
+    Exits 2 if there is none that you may see.
+    """
+    if rate_document:
+        click.echo(_document(call, invoice_id))
+        return
     found = call.client.invoices.get(invoice_id)
     call.show(found, _words(found))
 
@@ -48,6 +63,16 @@ def finalise(call: Call, invoice_id: str) -> None:
 def payouts(call: Call) -> None:
     """List what you are owed as a seller, after the operator's fee; the operator sees every one."""
     call.table(call.client.invoices.payouts(), ("seller", "amount", "currency", "invoices"))
+
+
+def _document(call: Call, invoice_id: str) -> str:
+    document = call.client.invoices.rating(invoice_id).document
+    if document is None:
+        raise ConflictError(
+            f"invoice {invoice_id}: no day of its period was active, which a document of `weir "
+            "rate` cannot say; its prorated amounts are 0"
+        )
+    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def _words(found: Invoice) -> str:

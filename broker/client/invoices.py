@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from broker.client.reading import value_of
 from broker.client.transport import Transport
-from broker.client.values_billing import Invoice, Payout
+from broker.client.values_billing import Invoice, Payout, Rating
 
 _PATH = "/v1/invoices"
 
@@ -31,6 +31,10 @@ class Invoices:
     def get(self, invoice: str) -> Invoice:
         """One, by its id or its number."""
         return value_of(Invoice, self._transport.get(f"{_PATH}/{invoice}"))
+
+    def rating(self, invoice: str) -> Rating:
+        """What it was rated from, to recount it."""
+        return value_of(Rating, self._transport.get(f"{_PATH}/{invoice}/rating"))
 
     def finalise(self, invoice: str) -> Invoice:
         """Issue a draft, as the seller: it gets its number and never changes again."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,23 @@ class Invoice:
     total: str
     created_at: datetime
     finalised_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rating:
+    """What an invoice was rated from; `document` is for `weir rate`, `days` are those of its usage.
+
+    `before`: the invoice that `already billed` refers to. `document` is None where its format
+    cannot say it; see docs/billing.md.
+    """
+
+    invoice: str
+    number: str | None
+    activated_at_ms: int
+    days: tuple[str, ...]
+    active_days: int
+    before: str | None
+    document: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,6 +149,18 @@ def test_buyer_and_seller_see_the_same(callers: Callers) -> None:
     assert hidden.json()["detail"].replace(invoice["id"], "0" * 8) == absent.json()["detail"]
 
 
+def test_a_rating_is_shown_to_those_who_see_the_invoice(callers: Callers) -> None:
+    """Seller, buyer and operator read usage by day; to a stranger there is no such invoice."""
+    path = f"/v1/invoices/{callers.bill()['number']}/rating"
+    found = [callers.of[name].get(path).json() for name in ("windco", "grid", "operator")]
+    assert found[0] == found[1] == found[2]
+    used = dict(zip(found[0]["days"], found[0]["document"]["usage"], strict=True))
+    assert len(used) == 31
+    assert used["2026-01-10"] == {"records": 3, "bytes": 300}
+    assert used["2026-01-11"] == {"records": 0, "bytes": 0}
+    assert callers.of["stranger"].get(path).status_code == 404
+
+
 def test_only_the_seller_closes(callers: Callers) -> None:
     """Another organisation's product cannot be closed, nor its closes seen: it does not exist."""
     for client in (callers.of["grid"], callers.of["stranger"]):

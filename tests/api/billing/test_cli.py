@@ -105,6 +105,22 @@ def test_from_close_to_payout(command: Command) -> None:
     assert "windco  9.60    EUR       1" in command("invoice", "payouts").output
 
 
+def test_a_bill_is_recounted(command: Command, tmp_path: Path) -> None:
+    """`--rate-document` prints what `weir rate` makes the same lines and total of."""
+    command("period", "close", "windco/wind", "--end", END, "--wait-s", "0")
+    command.exchange.prove(END)
+    settle_proven(command.exchange.sessions, clock=lambda: NOW)
+    [invoice] = command.json("invoice", "list")
+    told = command("invoice", "show", invoice["number"], "--rate-document")
+    assert told.exit_code == 0, told.output
+    path = tmp_path / "doc.json"
+    path.write_text(told.stdout)
+    rated = json.loads(command("rate", str(path)).stdout)
+    assert (rated["lines"], rated["total"]) == (invoice["lines"], invoice["total"])
+    assert rated["name"] == invoice["number"]
+    assert "0.01" in command("plan", "show", "windco/basic", "--version", "1").output
+
+
 def test_waiting_for_a_bill(command: Command) -> None:
     """A close that is not proven in time exits 1 and names what is missing; a billed one 0."""
     late = command("period", "close", "windco/wind", "--end", END, "--wait-s", "0.1")
