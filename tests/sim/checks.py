@@ -43,9 +43,7 @@ def segments(log: MemoryLog) -> dict[tuple[str, int], list[dict[str, Any]]]:
     return chains
 
 
-def check_coverage(  # noqa: C901  one rule each
-    log: MemoryLog, periods: Iterable[tuple[int, int]]
-) -> None:
+def check_coverage(log: MemoryLog, periods: Iterable[tuple[int, int]]) -> None:
     """Invariant 1: numbers contiguous, digests chained, offsets tile, the last is committed."""
     offsets = log.committed_offsets(GROUP)
     for (topic, partition), chain in segments(log).items():
