@@ -6,7 +6,7 @@ import click
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.period import at_text
-from broker.client.values_billing import Invoice
+from broker.client.values_billing import Invoice, Line, Rating
 from broker.errors import ConflictError
 
 _COLUMNS = ("number", "id", "subscription", "plan", "plan_version", "records", "total", "currency")
@@ -46,7 +46,7 @@ def show(call: Call, invoice_id: str, *, rate_document: bool) -> None:
         click.echo(_document(call, invoice_id))
         return
     found = call.client.invoices.get(invoice_id)
-    call.show(found, _words(found))
+    call.show(found, _words(found, call.client.invoices.rating(found.id)))
 
 
 @invoice.command()
@@ -55,7 +55,7 @@ def show(call: Call, invoice_id: str, *, rate_document: bool) -> None:
 def finalise(call: Call, invoice_id: str) -> None:
     """Issue a draft, as its seller: it gets its number and never changes again."""
     found = call.client.invoices.finalise(invoice_id)
-    call.show(found, _words(found))
+    call.show(found, _words(found, call.client.invoices.rating(found.id)))
 
 
 @invoice.command()
@@ -75,23 +75,60 @@ def _document(call: Call, invoice_id: str) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def _words(found: Invoice) -> str:
+def _words(found: Invoice, rating: Rating) -> str:
     """The invoice as one reads it, amounts under each other."""
-    so_far = "" if found.final else ", so far"
-    rows = [(line.description, line.quantity, line.amount) for line in found.lines]
-    rows.append(("total", found.currency, found.total))
+    rows = [(_described(line, rating), line.quantity, line.amount) for line in found.lines]
+    rows.append((_total(found), found.currency, found.total))
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
+    known = found.number or found.id
     return "\n".join(
         [
             f"Invoice {found.number or 'draft'} ({found.state}), id {found.id}",
+            _issued(found),
             f"from {found.seller} to {found.buyer} for {found.subscription}",
             f"{found.product} under {found.plan} version {found.plan_version}",
-            f"{at_text(found.period_first_ms)} to {at_text(found.through_ms)}{so_far}",
-            f"{found.records:,} records, {found.billed_bytes:,} bytes",
+            f"prices: weir plan show {found.plan} --version {found.plan_version}",
+            *_period(found, rating),
+            f"{found.records:,} records, {found.billed_bytes:,} bytes"
+            + (" since that invoice" if rating.before else ""),
             "",
             *(
                 f"{what:<{widths[0]}}  {quantity:>{widths[1]}}  {amount:>{widths[2]}}"
                 for what, quantity, amount in rows
             ),
+            "",
+            f"recount: weir invoice show {known} --rate-document > doc.json && weir rate doc.json",
         ]
     )
+
+
+def _issued(found: Invoice) -> str:
+    if found.finalised_at is None:
+        return f"not issued; drafted {found.created_at.isoformat(timespec='seconds')}"
+    return f"issued {found.finalised_at.isoformat(timespec='seconds')}"
+
+
+def _period(found: Invoice, rating: Rating) -> list[str]:
+    """Which time is billed, and what of its period came before and is to come."""
+    told = [f"period {at_text(found.period_first_ms)} to {at_text(found.period_end_ms)}"]
+    if rating.activated_at_ms > found.period_first_ms:
+        told.append(f"subscription active from {at_text(rating.activated_at_ms)}")
+    if not found.final:
+        told.append(f"interim: billed up to {at_text(found.through_ms)}; the period goes on")
+    elif found.through_ms < found.period_end_ms:
+        told.append(f"final: billed up to {at_text(found.through_ms)}")
+    if rating.before:
+        told.append(f"after invoice {rating.before} of the same period, which is taken off")
+    return told
+
+
+def _described(line: Line, rating: Rating) -> str:
+    if line.description == "already billed" and rating.before:
+        return f"already billed ({rating.before})"
+    return line.description
+
+
+def _total(found: Invoice) -> str:
+    """Whether tax is in it; without a line of tax the price has none."""
+    taxed = any(line.description == "tax" for line in found.lines)
+    return f"total with tax (net {found.net})" if taxed else "total, no tax"

@@ -121,6 +121,32 @@ def test_a_bill_is_recounted(command: Command, tmp_path: Path) -> None:
     assert "0.01" in command("plan", "show", "windco/basic", "--version", "1").output
 
 
+def test_an_invoice_says_what_a_clerk_asks(command: Command) -> None:
+    """Issue date, prices, activation, what is to come, and which invoice was taken off."""
+    exchange = command.exchange
+    taxed = PRICE | {"tax": {"mode": "exclusive", "percentage": "20"}}
+    grid = exchange.subscribe("late", exchange.plan(taxed), "2026-01-05T12:00:00+01:00")
+    exchange.deliver("2026-01-11T12:00:00+01:00", 100, to=grid)
+    [early] = [
+        one for one in exchange.close("2026-01-12T00:00:00+01:00") if one.subscription == grid
+    ]
+    [rest] = [one for one in exchange.close(END) if one.subscription == grid]
+    first = command("invoice", "show", early.number).output
+    for said in (
+        "issued 2026-01-1",
+        "weir plan show windco/basic --version 2",
+        "period 2025-12-31T23:00:00.000+00:00 to 2026-01-31T23:00:00.000+00:00",
+        "subscription active from 2026-01-05T11:00:00.000+00:00",
+        "interim: billed up to 2026-01-11T23:00:00.000+00:00; the period goes on",
+        "total with tax (net 1.00)",
+        "--rate-document",
+    ):
+        assert said in first
+    second = command("invoice", "show", rest.number).output
+    assert f"already billed ({early.number})" in second
+    assert "interim" not in second
+
+
 def test_waiting_for_a_bill(command: Command) -> None:
     """A close that is not proven in time exits 1 and names what is missing; a billed one 0."""
     late = command("period", "close", "windco/wind", "--end", END, "--wait-s", "0.1")
