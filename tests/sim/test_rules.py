@@ -8,7 +8,7 @@ from broker.avro.codec import decode_segment, encode_segment
 from broker.log.memory import Outcome
 from broker.log.ports import Records, TopicPartition
 from tests.sim.checks import GROUP, committed, segments
-from tests.sim.world import PARTITIONS, TOPIC, World
+from tests.sim.world import PARTITIONS, PRODUCT, TOPIC, World
 
 FIRST = TopicPartition(TOPIC, 0)
 GOOD = b"\0\0\0\0\x01body"
@@ -168,3 +168,20 @@ def test_held_subscription_that_is_revoked_is_forgotten() -> None:
     _steps(world)
     assert not _stands(Alarm.UNDELIVERABLE)
     assert not world.workers[0].lane._blame.held
+
+
+def test_idle_is_who_has_seen_the_end_since_the_event() -> None:
+    """No empty segment speaks for a partition with records that were not read yet."""
+    world = _world()
+    lane = world.workers[0].lane
+    _send(world, 0)
+    world.close_period()
+    policy = lane._advance()
+    idle = lane._clients.source.idle(policy, set(), now_ms=world.clock.ms)
+    assert [batch.partition.partition for batch in idle] == [1]
+    _steps(world)
+    assert _delivered(world) == 2
+    end_ms = policy.products[PRODUCT].closing_end_ms
+    reached = [segments(world.log)[TOPIC, p][-1]["watermark_ms"] for p in range(PARTITIONS)]
+    assert min(reached) >= end_ms > 0
+    world.check()
