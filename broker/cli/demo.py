@@ -22,9 +22,10 @@ _PLAIN_WIDTH = 120
     help="How many readings to publish; fewer for a quick look.",
 )
 def demo(home: str | None, *, keep: bool, records: int) -> None:
-    """Tell the whole story on real telemetry, start to verified invoice.
+    """Tell the whole story on real telemetry.
 
-    Exits 0 if entitled, delivered, received and billed agree for every subscription; 1 if not.
+    Start to verified invoice. Exits 0 if entitled, delivered, received and billed agree for every
+    subscription; 1 if not.
     """
     from broker.local.demo.epilogue import epilogue
     from broker.local.demo.story import tell

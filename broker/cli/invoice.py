@@ -5,6 +5,7 @@ import json
 import click
 
 from broker.cli.calls import Call, calls_api
+from broker.cli.groups import Group
 from broker.cli.period import at_text
 from broker.client.values_billing import Invoice, Line, Rating
 from broker.errors import ConflictError
@@ -12,7 +13,7 @@ from broker.errors import ConflictError
 _COLUMNS = ("number", "id", "subscription", "plan", "plan_version", "records", "total", "currency")
 
 
-@click.group()
+@click.group(cls=Group)
 def invoice() -> None:
     """Invoices: drafts, then finalised, then never changed."""
 
@@ -53,7 +54,10 @@ def show(call: Call, invoice_id: str, *, rate_document: bool) -> None:
 @click.argument("invoice_id", metavar="ID")
 @calls_api
 def finalise(call: Call, invoice_id: str) -> None:
-    """Issue a draft, as its seller: it gets its number and never changes again."""
+    """Issue a draft, as its seller.
+
+    It gets its number and never changes again.
+    """
     found = call.client.invoices.finalise(invoice_id)
     call.show(found, _words(found, call.client.invoices.rating(found.id)))
 
@@ -61,7 +65,10 @@ def finalise(call: Call, invoice_id: str) -> None:
 @invoice.command()
 @calls_api
 def payouts(call: Call) -> None:
-    """List what you are owed as a seller, after the operator's fee; the operator sees every one."""
+    """List what sellers are owed after the operator's fee.
+
+    A seller sees its own, the operator every one.
+    """
     call.table(call.client.invoices.payouts(), ("seller", "amount", "currency", "invoices"))
 
 

@@ -12,8 +12,6 @@ from broker.cli.period import to_ms
 from broker.errors import InvalidFieldError
 
 MIDNIGHT_MS = 1_795_478_400_000
-# Each one sentence, and cut.
-LONG = {"demo", "finalise", "payouts"}
 
 
 def typed(*words: str) -> Result:
@@ -34,8 +32,7 @@ def test_help_is_not_cut(words: tuple[str, ...]) -> None:
     """Each line of a list of verbs is a whole sentence."""
     shown = typed(*words, "--help").output.splitlines()
 
-    cut = {line.split()[0] for line in shown[1:] if line.endswith("...")}
-    assert cut <= LONG
+    assert [line for line in shown[1:] if line.endswith("...")] == []
 
 
 @pytest.mark.parametrize(
