@@ -245,10 +245,7 @@ def test_removed_product_topic_ends_the_product(market: World, slugs: tuple[str,
     market.settle()
 
     assert market.product_of(f"{seller}/wind").ended_at is not None
-    events = market.events()
-    after = events[events.index("TopicEnded") + 1 :]
-    assert after
-    assert set(after) == {"SubscriptionExpired"}
+    assert _since_the_end(market.events()) == {"SubscriptionExpired"}
     assert topic not in market.admin.list_topics(timeout=10).topics
     assert market.about(f"{seller}/wind") == [f"missing product {seller}/wind"]
 
@@ -266,10 +263,7 @@ def test_recreated_product_topic_ends_the_product(
     market.settle()
 
     assert market.product_of(f"{seller}/wind").ended_at is not None
-    events = market.events()
-    after = events[events.index("TopicEnded") + 1 :]
-    assert after
-    assert set(after) == {"SubscriptionExpired"}
+    assert _since_the_end(market.events()) == {"SubscriptionExpired"}
 
 
 def test_settings_changed_by_hand_are_set_back(market: World, slugs: tuple[str, str, str]) -> None:
@@ -400,3 +394,9 @@ def _wait(happened: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + SETTLED_S
     while not happened():
         assert time.monotonic() < deadline, f"not within {SETTLED_S} s: {what}"
+
+
+def _since_the_end(events: list[str]) -> set[str]:
+    """Kinds of what came after the last product ended."""
+    last = len(events) - events[::-1].index("TopicEnded")
+    return set(events[last:])
