@@ -1,7 +1,6 @@
 """Contracts as the control plane's tables tell them: history to pins and active spans."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from broker.billing.contract import Contract, Pin
 from broker.billing.periods import CalendarMonths, FixedLength, Schedule, Span
 from broker.billing.price import parse_price
+from broker.control import outbox
 from broker.domain import period as domain
 from broker.domain.period import parse_period
 from broker.store.billing import InvoiceRow
@@ -21,7 +21,6 @@ from broker.store.control import (
     SubscriptionRow,
 )
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDED = ("revoked", "expired")
 
 
@@ -75,10 +74,10 @@ def _pins(
                 Pin(
                     plan=step.plan,
                     version=step.plan_version,
-                    at_ms=_ms(step.at),
+                    at_ms=outbox.to_ms(step.at),
                     price=parse_price(version.price),
-                    schedule=_schedule(version.period, row, _ms(step.at)),
-                    billed_ms=billed.get(_ms(step.at), 0),
+                    schedule=_schedule(version.period, row, outbox.to_ms(step.at)),
+                    billed_ms=billed.get(outbox.to_ms(step.at), 0),
                 )
             )
     return pins
@@ -110,14 +109,10 @@ def _schedule(period: dict[str, Any], row: SubscriptionRow, pinned_ms: int) -> S
 def _active(history: Sequence[SubscriptionHistoryRow]) -> tuple[Span, ...]:
     spans: list[Span] = []
     for step in history:
-        at_ms = _ms(step.at)
+        at_ms = outbox.to_ms(step.at)
         open_ = bool(spans) and spans[-1].end_ms is None
         if step.state == "active" and not open_:
             spans.append(Span(first_ms=at_ms))
         elif step.state != "active" and open_:
             spans[-1] = Span(first_ms=spans[-1].first_ms, end_ms=at_ms)
     return tuple(spans)
-
-
-def _ms(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -9,7 +9,7 @@ whoever may see an invoice can rate it anew and compare.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -24,12 +24,11 @@ from broker.billing.metered import Metered, metered_by_day
 from broker.billing.periods import active_days, day_of
 from broker.billing.rounding import plain
 from broker.billing.statement import Stretch, bill_of, stretch_of
+from broker.control import outbox
 from broker.domain.actor import Actor
 from broker.errors import ConflictError
 from broker.store.billing import InvoiceRow
 from broker.store.control import PlanVersionRow
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +88,7 @@ def recount(session: Session, invoice_id: str, *, visible_to: Actor) -> Recount:
 
 def _stretch(contract: Contract, row: InvoiceRow) -> Stretch:
     """The stretch as it was when it was billed: changes of plan since then are left out."""
-    made_ms = (row.created_at - _EPOCH) // timedelta(milliseconds=1)
+    made_ms = outbox.to_ms(row.created_at)
     then = replace(contract, pins=tuple(pin for pin in contract.pins if pin.at_ms <= made_ms))
     for term in then.terms():
         if term.pin.at_ms == row.pinned_at_ms:

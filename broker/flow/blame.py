@@ -69,6 +69,8 @@ class Blame:
 
         Who is active no more is forgotten: its topic may never be made again.
         """
+        if not (self._subscriptions.ids or self._products.ids):
+            return False  # asked with every poll
         routed = [product for product in policy.products.values() if not product.ended]
         self._products.keep({product.id for product in routed})
         self._subscriptions.keep({rule.id for product in routed for rule in product.active()})

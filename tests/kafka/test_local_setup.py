@@ -185,8 +185,8 @@ def test_packages_offline_and_what_was_begun(tmp_path: Path) -> None:
     """
     (nobody_listens,) = free_ports(1)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    index = {
-        "PIP_INDEX_URL": f"http://127.0.0.1:{nobody_listens}/simple",
+    offline = {
+        "PIP_PROXY": f"http://127.0.0.1:{nobody_listens}",
         "PIP_RETRIES": "0",
         "PIP_CONFIG_FILE": os.devnull,
     }
@@ -196,7 +196,7 @@ def test_packages_offline_and_what_was_begun(tmp_path: Path) -> None:
         (target / left).touch()
     done = subprocess.run(
         [sys.executable, str(resource("deploy", "setup.py")), str(target)],
-        env=environ | index,
+        env=environ | offline,
         capture_output=True,
         text=True,
         check=False,
