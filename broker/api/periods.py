@@ -1,5 +1,6 @@
 """`/v1/products/…/closes`: closing a product's billing time, and how far that is proven."""
 
+from contextlib import closing
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -112,10 +113,15 @@ def list_closes(object_id: ObjectPath, call: CallDep, wanted: WantedDep) -> dict
 def read_close(object_id: ObjectPath, end_ms: EndMs, call: CallDep) -> Proof:
     """One close: which partitions have not proven it, and whether it was billed."""
     product = products.get(call.session, object_id, by=call.actor)
+
+    def drained() -> bool:
+        with closing(call.services.log.reader(committed=True)) as usage:
+            return ledger_drained(usage, call.session)
+
     return close.proof(
         call.session,
         product.id,
         end_ms,
         now=call.now,
-        drained=lambda: ledger_drained(call.services.log, call.session),
+        drained=drained,
     )

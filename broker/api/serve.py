@@ -147,11 +147,13 @@ def _tasks(services: Services, tasks: Engine, log: Log, provisioner: Provisioner
         with sessions.begin() as session:
             subscriptions.expire_due(session, now=services.clock())
 
-    def bill() -> None:
-        def drained() -> bool:
-            with sessions() as session:
-                return ledger_drained(log, session)
+    usage = log.reader(committed=True)  # of the billing task alone
 
+    def drained() -> bool:
+        with sessions() as session:
+            return ledger_drained(usage, session)
+
+    def bill() -> None:
         settle_proven(sessions, clock=services.clock, drained=drained)
 
     def close() -> None:

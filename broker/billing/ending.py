@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.domain.names import USAGE_TOPIC
-from broker.log.ports import Log, TopicPartition
+from broker.log.ports import Reader, TopicPartition
 from broker.store.ledger import UsagePosition
 
 # A router's policy is at most 5 s old when it begins a transaction, which Kafka gives up after
@@ -38,26 +38,22 @@ def why_open(ended_at: datetime, *, now: datetime, drained: Drained) -> str | No
     return None
 
 
-def ledger_drained(log: Log, session: Session) -> bool:
+def ledger_drained(reader: Reader, session: Session) -> bool:
     """Compare the ledger's stored positions with what each partition of `weir.usage` holds.
 
     Raises:
         LogError: Kafka does not answer.
     """
     positions = {row.partition: row.next_offset for row in session.scalars(select(UsagePosition))}
-    reader = log.reader(committed=True)
-    try:
-        partitions = reader.partitions(USAGE_TOPIC, timeout_s=_TIMEOUT_S)
-        for partition in range(partitions):
-            # Reading, not comparing with the end: behind the last record stand markers.
-            left = reader.read(
-                TopicPartition(USAGE_TOPIC, partition),
-                positions.get(partition, 0),
-                records_max=1,
-                timeout_s=_TIMEOUT_S,
-            )
-            if left.records or not left.at_end:
-                return False
-    finally:
-        reader.close()
+    partitions = reader.partitions(USAGE_TOPIC, timeout_s=_TIMEOUT_S)
+    for partition in range(partitions):
+        # Reading, not comparing with the end: behind the last record stand markers.
+        left = reader.read(
+            TopicPartition(USAGE_TOPIC, partition),
+            positions.get(partition, 0),
+            records_max=1,
+            timeout_s=_TIMEOUT_S,
+        )
+        if left.records or not left.at_end:
+            return False
     return partitions > 0
