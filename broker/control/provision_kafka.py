@@ -11,7 +11,9 @@ from confluent_kafka.admin import AdminClient
 from broker.config import KafkaConfig
 from broker.errors import LogTimeoutError
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
+from broker.log.kafka_offsets import KafkaOffsets
 from broker.log.kafka_settings import client
+from broker.log.ports import Offsets, TopicPartition
 
 # A busy broker on the same machine answers late; a lost one is noticed by others first.
 REQUEST_TIMEOUT_S = 15.0
@@ -34,6 +36,18 @@ class Administrator:
         if bootstrap is not None:
             settings["bootstrap.servers"] = bootstrap
         self.client = AdminClient(settings, logger=LIBRDKAFKA)
+        self._config = config
+        self._offsets: KafkaOffsets | None = None  # only topics that end are asked about
+
+    def offsets(self, topic: str, partition: int) -> Offsets:
+        """Where a partition starts and ends, open transactions included.
+
+        Raises:
+            LogError: no answer, no such partition, or our credentials are refused.
+        """
+        if self._offsets is None:
+            self._offsets = KafkaOffsets(self._config, committed=False)
+        return self._offsets.both(TopicPartition(topic, partition), timeout_s=REQUEST_TIMEOUT_S)
 
     def result(self, what: str, future: "Future[Value]") -> Value:
         """What Kafka answers.

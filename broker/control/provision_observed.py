@@ -1,6 +1,5 @@
 """Observed: what Kafka reports of topics, their settings, ACLs and SCRAM users."""
 
-import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     ConfigResource,
-    OffsetSpec,
     ResourcePatternType,
     ResourceType,
 )
@@ -26,6 +24,7 @@ from broker.control.provision_values import (
     Operation,
     Resource,
 )
+from broker.log.kafka_topics import canonical_id
 
 PRINCIPAL = "User:"
 RESOURCES: dict[Any, Resource] = {
@@ -154,19 +153,5 @@ def _users(kafka: Administrator) -> frozenset[str]:
 
 def _is_empty(kafka: Administrator, topic: str, partitions: int) -> bool:
     """Whether retention has taken every record."""
-    places = [ck.TopicPartition(topic, number) for number in range(partitions)]
-    bounds = []
-    for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):
-        futures = kafka.client.list_offsets(
-            dict.fromkeys(places, spec), request_timeout=REQUEST_TIMEOUT_S
-        )
-        answers = kafka.results("offsets of", futures)
-        bounds.append({place.partition: answer.offset for place, answer in answers.items()})
-    return bounds[0] == bounds[1]
-
-
-def canonical_id(topic_id: ck.Uuid) -> str:
-    """The library's two signed halves as a UUID."""
-    high = topic_id.get_most_significant_bits() & (2**64 - 1)
-    low = topic_id.get_least_significant_bits() & (2**64 - 1)
-    return str(uuid.UUID(int=high << 64 | low))
+    ends = (kafka.offsets(topic, number) for number in range(partitions))
+    return all(end.start == end.last_stable for end in ends)

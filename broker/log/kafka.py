@@ -3,6 +3,8 @@
 kafka_settings   what every client is set to, and why
 kafka_errors     what Kafka's errors mean to us
 kafka_columns    messages to columns
+kafka_offsets    where partitions start and end
+kafka_topics     ids of topics
 kafka_consumer, kafka_producer, kafka_reader
 """
 

@@ -5,20 +5,20 @@ asked of the leader; the client's own reports of it come once, and up to 100 ms 
 """
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
 import confluent_kafka as ck
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError
 
 from broker.config import KafkaConfig
-from broker.errors import LogTimeoutError, OffsetOutOfRangeError
+from broker.errors import OffsetOutOfRangeError
 from broker.log import kafka_settings
 from broker.log.kafka_bounded import bounded
 from broker.log.kafka_columns import consume
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, call, ours
 from broker.log.kafka_offsets import KafkaOffsets
+from broker.log.kafka_topics import KafkaTopicIds
 from broker.log.ports import EMPTY, Fetched, Offsets, Records, TopicPartition
 
 _SLICE_S = 0.1  # how long to wait for a record before the credentials are looked at again
@@ -47,6 +47,7 @@ class KafkaReader:
             logger=LIBRDKAFKA,
         )
         self._offsets = offsets or KafkaOffsets(config, committed=committed)
+        self._ids: KafkaTopicIds | None = None  # few readers ask for them
         self._place: TopicPartition | None = None
         self._next_offset = -1
         self._end = -1
@@ -94,18 +95,9 @@ class KafkaReader:
         """UUID of each topic that exists."""
         if not topics:
             return {}
-        names = ck.TopicCollection(list(topics))
-        futures = self._offsets.admin.describe_topics(names, request_timeout=timeout_s)
-        found = {}
-        for topic, future in futures.items():
-            try:
-                found[topic] = _canonical(future.result(timeout_s + _SLICE_S).topic_id)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise ours(error.args[0], f"{topic}: topic id") from error
-            except TimeoutError as error:
-                raise LogTimeoutError(f"{topic}: topic id: no answer in {timeout_s} s") from error
-        return found
+        if self._ids is None:
+            self._ids = KafkaTopicIds(self._config)
+        return self._ids.ask(topics, timeout_s=timeout_s)
 
     def beside(self) -> "KafkaReader":
         """Another reader, over the same connection where ends are asked for."""
@@ -166,10 +158,3 @@ def _joined(before: Fetched, after: Fetched | None) -> Fetched:
         [*before.records.headers, *after.records.headers],
     )
     return replace(after, records=both, next_offset=next_offset)
-
-
-def _canonical(topic_id: ck.Uuid) -> str:
-    """The library's two signed halves as a UUID."""
-    high = topic_id.get_most_significant_bits() & (2**64 - 1)
-    low = topic_id.get_least_significant_bits() & (2**64 - 1)
-    return str(uuid.UUID(int=high << 64 | low))
