@@ -15,9 +15,10 @@ def next_activity_ms(session: Session, contract: Contract, term: Term, from_ms: 
         for span in contract.active
         if span.end_ms is None or span.end_ms > from_ms
     ]
-    used_ms = first_usage_ms(session, contract.subscription, from_ms)
-    if used_ms is not None:
-        moments.append(used_ms)
+    if from_ms not in moments:  # otherwise no usage is earlier
+        used_ms = first_usage_ms(session, contract.subscription, from_ms)
+        if used_ms is not None:
+            moments.append(used_ms)
     first = min(moments, default=None)
     if first is None or (term.end_ms is not None and first >= term.end_ms):
         return None

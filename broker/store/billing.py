@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     Numeric,
@@ -60,6 +61,44 @@ class PeriodCloseRow(Base):
     requested_at: Mapped[datetime] = mapped_column(_TIME)
     requested_by: Mapped[str] = mapped_column(Text)
     settled_at: Mapped[datetime | None] = mapped_column(_TIME)
+
+
+class BillingDueRow(Base):
+    """When to look at a subscription for what is due; made of the tables that tell of it.
+
+    `look_ms`: when its next period ends, 0 for at once, null for never. `due_ms`: the latest end
+    that has passed without a final bill, until a close is asked for. Usage of
+    `[known_first_ms, known_end_ms)` changes neither. No foreign keys: they would wait for locks.
+    """
+
+    __tablename__ = "billing_due"
+
+    subscription: Mapped[str] = mapped_column(Text, primary_key=True)
+    product: Mapped[str] = mapped_column(Text)
+    look_ms: Mapped[int | None] = mapped_column(BigInteger)
+    due_ms: Mapped[int | None] = mapped_column(BigInteger)
+    known_first_ms: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    known_end_ms: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+    __table_args__ = (
+        Index("ix_billing_due_look", "look_ms", "subscription"),
+        Index(
+            "ix_billing_due_due", "product", "due_ms", postgresql_where=text("due_ms IS NOT NULL")
+        ),
+    )
+
+
+class BillingNewsRow(Base):
+    """A subscription of which something was written that may change what is due.
+
+    Triggers (see the migration) insert it with each step of a history, and with usage that falls
+    outside of what is known.
+    """
+
+    __tablename__ = "billing_news"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    subscription: Mapped[str] = mapped_column(Text)
 
 
 class InvoiceRow(Base):
