@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import Field
 
 from broker.api.calls import CallDep
 from broker.api.fields import ObjectId, View
@@ -71,8 +72,7 @@ class RatingView(View):
     """What an invoice was rated from: save `document`, and `weir rate` gives the same lines.
 
     `days[i]` is the day of `document.usage[i]`, in the plan's time zone. `before`: the invoice that
-    `already billed` refers to. `document` is null where its format cannot say it: a period without
-    an active day under a price that prorates, whose prorated amounts are 0.
+    `already billed` refers to.
     """
 
     invoice: str
@@ -81,7 +81,12 @@ class RatingView(View):
     days: list[date]
     active_days: int
     before: str | None
-    document: dict[str, Any] | None
+    document: dict[str, Any] = Field(
+        description="Name, price, usage and context, as `weir rate` takes them. Where no day was "
+        "active (`active_days` 0), nothing that is prorated is owed: the price then has the "
+        'amount "0" for flat fees and a minimum commitment that are prorated, and the context no '
+        "period. Otherwise the price is the plan version's own."
+    )
 
 
 class PayoutView(View):

@@ -6,7 +6,6 @@ Made of the ledger and of history, as the invoice was, and never of the invoice'
 whoever may see an invoice can rate it anew and compare.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -17,13 +16,12 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from broker.billing import invoice as invoices
-from broker.billing.case import as_json, rate_case
 from broker.billing.contract import Contract
 from broker.billing.contracts import contract_of
 from broker.billing.metered import Metered, metered_by_day
 from broker.billing.periods import active_days, day_of
 from broker.billing.rounding import plain
-from broker.billing.statement import Stretch, bill_of, stretch_of
+from broker.billing.statement import Stretch, stretch_of
 from broker.control import outbox
 from broker.domain.actor import Actor
 from broker.errors import ConflictError
@@ -35,9 +33,9 @@ from broker.store.control import PlanVersionRow
 class Recount:
     """What an invoice was rated from.
 
-    `document` is for `weir rate`; None where the format cannot say it: a period without an active
-    day (f = 0) under a price that prorates. `days[i]` is the day of `document["usage"][i]`; without
-    a day that is one usage of nothing.
+    `document` is for `weir rate`. `days[i]` is the day of `document["usage"][i]`; without a day
+    that is one usage of nothing. Where no day was active (`active_days` 0, so f = 0, which the
+    format cannot say) the document's price has "0" for each amount that f multiplies.
     `before`: the invoice that `already billed` refers to, by number, as a draft by id.
     """
 
@@ -47,7 +45,7 @@ class Recount:
     days: tuple[date, ...]
     active_days: int
     before: str | None
-    document: dict[str, Any] | None
+    document: dict[str, Any]
 
 
 def recount(session: Session, invoice_id: str, *, visible_to: Actor) -> Recount:
@@ -68,13 +66,11 @@ def recount(session: Session, invoice_id: str, *, visible_to: Actor) -> Recount:
     price = session.get_one(PlanVersionRow, (row.plan, row.plan_version)).price
     document = {
         "name": row.number or row.id,
-        "price": price,
+        "price": price if active else _without_prorated(price),
         # A list of usage holds at least one; of a period without a day, one of nothing.
         "usage": [_usage(by_day.get(day, Metered())) for day in days] or [_usage(Metered())],
         "context": _context(stretch, active, before),
     }
-    told = rate_case(json.dumps(document).encode())
-    meant = as_json(bill_of(contract, stretch, by_day, _billed(before)))
     return Recount(
         invoice=row.id,
         number=row.number,
@@ -82,7 +78,7 @@ def recount(session: Session, invoice_id: str, *, visible_to: Actor) -> Recount:
         days=days,
         active_days=len(active),
         before=None if before is None else before.number or before.id,
-        document=document if told == {"name": document["name"], **meant} else None,
+        document=document,
     )
 
 
@@ -114,6 +110,25 @@ def _before(session: Session, row: InvoiceRow) -> InvoiceRow | None:
         .order_by(InvoiceRow.through_ms.desc(), InvoiceRow.final.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _without_prorated(price: dict[str, Any]) -> dict[str, Any]:
+    """A price's document with "0" for what is multiplied by f: its bill for f = 0."""
+    told = _free(price)
+    if "components" in price:
+        told["components"] = [_free(component) for component in price["components"]]
+    if "minimum_commitment" in price and _prorated(price["minimum_commitment"]):
+        told["minimum_commitment"] = price["minimum_commitment"] | {"amount": "0"}
+    return told
+
+
+def _free(component: dict[str, Any]) -> dict[str, Any]:
+    flat = component.get("model") == "flat" and _prorated(component)
+    return component | ({"amount": "0"} if flat else {})
+
+
+def _prorated(charge: dict[str, Any]) -> bool:
+    return bool(charge.get("proration", "days") == "days")
 
 
 def _usage(one: Metered) -> dict[str, int]:

@@ -7,8 +7,8 @@ import click
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
 from broker.cli.period import at_text
+from broker.client import ConflictError
 from broker.client.values_billing import Invoice, Line, Rating
-from broker.errors import ConflictError
 
 _COLUMNS = ("number", "id", "subscription", "plan", "plan_version", "records", "total", "currency")
 
@@ -44,10 +44,11 @@ def show(call: Call, invoice_id: str, *, rate_document: bool) -> None:
     Exits 2 if there is none that you may see.
     """
     if rate_document:
-        click.echo(_document(call, invoice_id))
+        document = call.client.invoices.rating(invoice_id).document
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     found = call.client.invoices.get(invoice_id)
-    call.show(found, _words(found, call.client.invoices.rating(found.id)))
+    call.show(found, _words(found, _rating(call, found)))
 
 
 @invoice.command()
@@ -59,7 +60,7 @@ def finalise(call: Call, invoice_id: str) -> None:
     It gets its number and never changes again.
     """
     found = call.client.invoices.finalise(invoice_id)
-    call.show(found, _words(found, call.client.invoices.rating(found.id)))
+    call.show(found, _words(found, _rating(call, found)))
 
 
 @invoice.command()
@@ -72,22 +73,20 @@ def payouts(call: Call) -> None:
     call.table(call.client.invoices.payouts(), ("seller", "amount", "currency", "invoices"))
 
 
-def _document(call: Call, invoice_id: str) -> str:
-    document = call.client.invoices.rating(invoice_id).document
-    if document is None:
-        raise ConflictError(
-            f"invoice {invoice_id}: no day of its period was active, which a document of `weir "
-            "rate` cannot say; its prorated amounts are 0"
-        )
-    return json.dumps(document, indent=2, ensure_ascii=False)
+def _rating(call: Call, found: Invoice) -> Rating | ConflictError:
+    """What it was rated from, or why that is not known any more: it is an invoice all the same."""
+    try:
+        return call.client.invoices.rating(found.id)
+    except ConflictError as error:
+        return error
 
 
-def _words(found: Invoice, rating: Rating) -> str:
+def _words(found: Invoice, told: Rating | ConflictError) -> str:
     """The invoice as one reads it, amounts under each other."""
+    rating = told if isinstance(told, Rating) else None
     rows = [(_described(line, rating), line.quantity, line.amount) for line in found.lines]
     rows.append((_total(found), found.currency, found.total))
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
-    known = found.number or found.id
     return "\n".join(
         [
             f"Invoice {found.number or 'draft'} ({found.state}), id {found.id}",
@@ -97,16 +96,27 @@ def _words(found: Invoice, rating: Rating) -> str:
             f"prices: weir plan show {found.plan} --version {found.plan_version}",
             *_period(found, rating),
             f"{found.records:,} records, {found.billed_bytes:,} bytes"
-            + (" since that invoice" if rating.before else ""),
+            + (" since that invoice" if rating and rating.before else ""),
             "",
             *(
                 f"{what:<{widths[0]}}  {quantity:>{widths[1]}}  {amount:>{widths[2]}}"
                 for what, quantity, amount in rows
             ),
             "",
-            f"recount: weir invoice show {known} --rate-document > doc.json && weir rate doc.json",
+            *_recounted(found, told),
         ]
     )
+
+
+def _recounted(found: Invoice, told: Rating | ConflictError) -> list[str]:
+    """How to rate it anew, or why that cannot be done."""
+    if isinstance(told, ConflictError):
+        return [f"no document for `weir rate`: {told}"]
+    shown = f"weir invoice show {found.number or found.id} --rate-document"
+    lines = [f"recount: {shown} > doc.json && weir rate doc.json"]
+    if not told.active_days:
+        lines.append("no day was active, so what is prorated costs 0; the document says so")
+    return lines
 
 
 def _issued(found: Invoice) -> str:
@@ -115,22 +125,22 @@ def _issued(found: Invoice) -> str:
     return f"issued {found.finalised_at.isoformat(timespec='seconds')}"
 
 
-def _period(found: Invoice, rating: Rating) -> list[str]:
+def _period(found: Invoice, rating: Rating | None) -> list[str]:
     """Which time is billed, and what of its period came before and is to come."""
     told = [f"period {at_text(found.period_first_ms)} to {at_text(found.period_end_ms)}"]
-    if rating.activated_at_ms > found.period_first_ms:
+    if rating and rating.activated_at_ms > found.period_first_ms:
         told.append(f"subscription active from {at_text(rating.activated_at_ms)}")
     if not found.final:
         told.append(f"interim: billed up to {at_text(found.through_ms)}; the period goes on")
     elif found.through_ms < found.period_end_ms:
         told.append(f"final: billed up to {at_text(found.through_ms)}")
-    if rating.before:
+    if rating and rating.before:
         told.append(f"after invoice {rating.before} of the same period, which is taken off")
     return told
 
 
-def _described(line: Line, rating: Rating) -> str:
-    if line.description == "already billed" and rating.before:
+def _described(line: Line, rating: Rating | None) -> str:
+    if line.description == "already billed" and rating and rating.before:
         return f"already billed ({rating.before})"
     return line.description
 

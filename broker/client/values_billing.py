@@ -46,8 +46,8 @@ class Invoice:
 class Rating:
     """What an invoice was rated from; `document` is for `weir rate`, `days` are those of its usage.
 
-    `before`: the invoice that `already billed` refers to. `document` is None where its format
-    cannot say it; see docs/billing.md.
+    `before`: the invoice that `already billed` refers to. Without an active day the document's
+    price has "0" for what is prorated; see docs/billing.md.
     """
 
     invoice: str
@@ -56,7 +56,7 @@ class Rating:
     days: tuple[str, ...]
     active_days: int
     before: str | None
-    document: dict[str, Any] | None
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

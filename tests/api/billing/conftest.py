@@ -1,8 +1,10 @@
 """An exchange with its tables filled by hand: what control plane and ledger would have written."""
 
+import json
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -11,14 +13,18 @@ from psycopg import sql
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from broker.billing.case import rate_case
 from broker.billing.close import request_close
 from broker.billing.invoice import Invoice
+from broker.billing.recount import recount
 from broker.billing.settle import settle
 from broker.control import outbox
+from broker.domain.actor import OPERATOR
 from broker.domain.events import SubscriptionRevoked
 from broker.domain.segment import quarter_of
 from broker.local.postgres import EmbeddedPostgres
 from broker.store.base import engine
+from broker.store.billing import InvoiceRow
 from broker.store.control import (
     OrganisationRow,
     PlanRow,
@@ -32,11 +38,23 @@ from broker.store.migrate import migrate
 
 PRODUCT = "windco/wind"
 TOPIC_ID = "11111111-2222-3333-4444-555555555555"
+RECOUNTED_MAX = 200  # of one world
 MONTHS = {"calendar": "month", "time_zone": "Europe/Berlin"}
 
 
 def ms(at: str) -> int:
     return outbox.to_ms(datetime.fromisoformat(at))
+
+
+def _is_recounted(session: Session, invoice_id: str) -> bool:
+    row = session.get_one(InvoiceRow, invoice_id)
+    document = recount(session, invoice_id, visible_to=OPERATOR).document
+    rated = rate_case(json.dumps(document).encode())
+    amounts = {line["description"]: Decimal(line["amount"]) for line in rated["lines"]}
+    net = Decimal(rated["total"]) - amounts.get("tax", Decimal(0))
+    return (net, Decimal(rated["total"])) == tuple(
+        Decimal(f"{minor}e-{row.minor_digits}") for minor in (row.net_minor, row.total_minor)
+    )
 
 
 class Exchange:
@@ -217,6 +235,12 @@ class Exchange:
         self.prove(end)
         return self.settle(end)
 
+    def unequal(self) -> list[str]:
+        """Invoices that `weir rate` makes something else of, from the documents that are given."""
+        with self.sessions() as session:
+            ids = session.scalars(select(InvoiceRow.id).order_by(InvoiceRow.created_at)).all()
+            return [one for one in ids[:RECOUNTED_MAX] if not _is_recounted(session, one)]
+
     def settle(self, end: str) -> list[Invoice]:
         """Bill a close."""
         now = datetime.fromisoformat(end) + timedelta(hours=1)
@@ -247,6 +271,8 @@ def exchange(postgres: EmbeddedPostgres, template: str) -> Iterator[Exchange]:
         session.execute(sql.SQL("CREATE DATABASE {name} TEMPLATE {template}").format(**copied))
     made = Exchange(f"{postgres.database_url.removesuffix('/weir')}/{name}")
     yield made
+    unequal = made.unequal()
     made.engine.dispose()
     with psycopg.connect(admin, autocommit=True) as session:
         session.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    assert unequal == [], "invoices whose document rates to something else"

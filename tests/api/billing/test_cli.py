@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from broker.api.app import create_app
 from broker.api.services import Services
@@ -147,6 +148,41 @@ def test_an_invoice_says_what_a_clerk_asks(command: Command) -> None:
     assert "interim" not in second
 
 
+def test_a_bill_that_nobody_can_rate_is_shown(command: Command) -> None:
+    """Where history tells no more what it was rated from, the invoice is printed, and why so."""
+    exchange = command.exchange
+    [invoice] = exchange.close(END)
+    with exchange.sessions.begin() as session:
+        session.execute(text("UPDATE subscription_history SET at = at + interval '1 second'"))
+    told = command("invoice", "show", invoice.number)
+    assert told.exit_code == 0, told.output
+    assert "1,010 records" in told.output
+    assert "10.10" in told.output
+    assert "no document for `weir rate`: invoice" in told.output
+    assert "history no longer tells what it was rated from" in told.output
+    refused = command("invoice", "show", invoice.number, "--rate-document")
+    assert "history no longer tells" in str(refused.exception)
+    with exchange.sessions.begin() as session:
+        session.execute(text("UPDATE subscription_history SET at = at - interval '1 second'"))
+
+
+def test_a_bill_without_an_active_day_says_so(command: Command) -> None:
+    """Late usage after the end: the invoice says that nothing prorated is in it."""
+    exchange = command.exchange
+    flat = {"model": "flat", "amount": "9"}
+    unit = {name: one for name, one in PRICE.items() if name != "currency"}
+    price = {"currency": "EUR", "components": [flat, unit]}
+    grid = exchange.subscribe("late", exchange.plan(price), "2026-01-05T12:00:00+01:00")
+    exchange.change(grid, "revoke", "2026-01-31T23:59:59+01:00")
+    exchange.deliver("2026-02-01T00:00:10+01:00", 7, to=grid)
+    invoices = exchange.close("2026-03-01T00:00:00+01:00")
+    [late] = [one for one in invoices if one.subscription == grid and one.records]
+    told = command("invoice", "show", late.number).output
+    assert "no day was active, so what is prorated costs 0" in told
+    document = json.loads(command("invoice", "show", late.number, "--rate-document").stdout)
+    assert document["price"]["components"][0] == flat | {"amount": "0"}
+
+
 def test_waiting_for_a_bill(command: Command) -> None:
     """A close that is not proven in time exits 1 and names what is missing; a billed one 0."""
     late = command("period", "close", "windco/wind", "--end", END, "--wait-s", "0.1")
@@ -189,7 +225,7 @@ def test_another_token(command: Command, tmp_path: Path) -> None:
 
 def test_what_is_asked_wrongly(command: Command) -> None:
     """A faulty end, the future, an absent close and an absent invoice are named."""
-    for words, text in {
+    for words, rule in {
         ("period", "close", "windco/wind", "--end", "soon"): "end: must be now or a moment",
         ("period", "close", "windco/wind", "--end", "2026-02-01"): "must say its offset",
         ("period", "close", "windco/wind", "--end", "2026-02-02T00:00:00Z"): "in the future",
@@ -198,5 +234,5 @@ def test_what_is_asked_wrongly(command: Command) -> None:
         ("invoice", "show", "nothing"): "invoice nothing",
     }.items():
         error = command(*words).exception
-        assert text in str(error), words
+        assert rule in str(error), words
         assert getattr(error, "exit_code", None) == InvalidFieldError.exit_code

@@ -1,7 +1,10 @@
 """Periods that have ended are closed by themselves, and no other."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy import text
 
 from broker.billing.close import request_close
 from broker.billing.due import AUTOMATIC, request_due
@@ -137,3 +140,47 @@ def test_a_close_that_waits_is_not_asked_for_again(exchange: Any) -> None:
     exchange.deliver("2026-01-15T12:00:00+01:00", 5, to=name)
     exchange.request("2026-02-03T00:00:00+01:00")
     assert due(exchange, "2026-02-03T02:00:00+01:00") == []
+
+
+def test_a_change_of_plan_after_a_close_is_billed_at_once(exchange: Any) -> None:
+    """A day of change ends the old version with an end that was closed already: it is due anew."""
+    utc = {"calendar": "month", "time_zone": "UTC"}
+    monthly = exchange.subscribe("monthly", exchange.plan(UNIT, utc), "2026-01-01T00:00:00+00:00")
+    other = exchange.plan(UNIT, utc)
+    daily = exchange.plan(UNIT, DAY)
+    exchange.subscribe("daily", daily, "2026-01-19T00:00:00+00:00", length_s=86_400)
+    exchange.deliver("2026-01-15T12:00:00+00:00", 5, to=monthly)
+    end = "2026-01-20T00:00:00+00:00"
+    assert due(exchange, "2026-01-20T00:00:05+00:00") == [ms(end)]
+    exchange.prove(end)
+    exchange.settle(end)
+    exchange.change(monthly, "replan", "2026-01-20T18:00:00+00:00", version=other)
+    now = "2026-01-20T18:00:05+00:00"
+    assert due(exchange, now) == [ms(now)]
+    exchange.prove(now)
+    [invoice] = exchange.settle(now)
+    assert (invoice.subscription, invoice.records, invoice.final) == (monthly, 5, True)
+    assert due(exchange, "2026-01-20T18:00:15+00:00") == []
+
+
+def test_a_subscription_that_cannot_be_told_holds_up_no_other(exchange: Any) -> None:
+    """One whose plan's price was damaged is logged; its neighbour's month is closed."""
+    damaged, sound = exchange.plan(UNIT), exchange.plan(UNIT)
+    with exchange.sessions.begin() as session:
+        session.execute(text("ALTER TABLE plan_versions DISABLE TRIGGER USER"))
+        session.execute(
+            text("UPDATE plan_versions SET price = '{}' WHERE number = :one"), {"one": damaged}
+        )
+    exchange.subscribe("damaged", damaged, "2026-01-10T00:00:00+01:00")
+    exchange.subscribe("sound", sound, "2026-01-10T00:00:00+01:00")
+    assert due(exchange, "2026-02-01T00:00:05+01:00") == [ms("2026-02-01T00:00:00+01:00")]
+
+
+def test_one_process_at_a_time(exchange: Any) -> None:
+    """While one process looks, the others do not; what one has asked for, none does again."""
+    exchange.subscribe("meter", exchange.plan(UNIT), "2026-01-10T00:00:00+01:00")
+    at = "2026-02-01T00:00:05+01:00"
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: due(exchange, at), range(8)))
+    assert [one for one in asked if one] == [[ms("2026-02-01T00:00:00+01:00")]]
+    assert due(exchange, at) == []
