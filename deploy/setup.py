@@ -1,4 +1,4 @@
-"""Set up a checkout: virtual environment, locked packages with their hashes, Kafka's jars.
+"""Set up a checkout: virtual environment, locked packages, Kafka's jars and start-up cache.
 
 Run by make with any Python >= 3.11 and nothing else installed. Each step leaves a mark only when it
 is complete, so an interrupted run goes on where it was. Usage: python deploy/setup.py VENV
@@ -43,9 +43,9 @@ def main(target: Path) -> int:
                 return 1
         mark.write_text(wanted)
         begun.unlink()
-    jars = [str(python), "-m", "broker.local.jars"]
-    if subprocess.run(jars, check=False, cwd=ROOT).returncode:
-        return 1
+    for module in ("broker.local.jars", "broker.local.kafka_training"):
+        if subprocess.run([str(python), "-m", module], check=False, cwd=ROOT).returncode:
+            return 1
     (target / ".weir-ready").touch()
     return 0
 

