@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.fields import View
 from broker.api.pages import Page, WantedDep
-from broker.api.plans import VersionView, version_view
+from broker.api.plan_versions import VersionView, version_view
 from broker.api.problems import declared
 from broker.control import plans, products
 from broker.domain.events import Validation
