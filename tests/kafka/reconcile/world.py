@@ -1,6 +1,7 @@
 """A control plane over real Kafka, for the tests of reconciliation."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -8,13 +9,14 @@ from typing import Any, Literal
 import confluent_kafka as ck
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
 from broker.config import KafkaConfig
 from broker.control import accounts, organisations, plans, products, subscriptions
 from broker.control.products import Settings
-from broker.control.provision import Provisioner
+from broker.control.provision import ALARM, Provisioner
 from broker.control.provision_values import Drift
 from broker.domain.actor import OPERATOR
 from broker.log.kafka_errors import LIBRDKAFKA
@@ -213,3 +215,28 @@ def _outcome(errors: list[KafkaError | None]) -> Outcome:
         return "refused"
     assert not failed, f"neither allowed nor refused: {failed}"
     return "allowed"
+
+
+def alarm(subject: str) -> float | None:
+    """The gauge of a drift's alarm; None where there is none."""
+    return REGISTRY.get_sample_value("weir_alarm", {"kind": ALARM, "subject": subject})
+
+
+def remove(admin: AdminClient, topic: str) -> None:
+    """Remove a topic by hand, and wait until it is gone."""
+    admin.delete_topics([topic])[topic].result(10)
+    wait(lambda: topic not in admin.list_topics(timeout=10).topics, f"{topic} is gone")
+
+
+def revoke(session: Session, subscription_id: str, now: datetime) -> None:
+    """End a subscription."""
+    subscriptions.revoke(
+        session, subscription_id, by=OPERATOR, reason="test", now=now, if_revision=None
+    )
+
+
+def wait(happened: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, and say what was awaited."""
+    deadline = time.monotonic() + SETTLED_S
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {SETTLED_S} s: {what}"
