@@ -155,9 +155,12 @@ def _after_invoice(after: str) -> tuple[datetime, str] | None:
         return None
     created, _, invoice_id = after.partition(" ")
     try:
-        return datetime.fromisoformat(created), invoice_id
+        at = datetime.fromisoformat(created)
     except ValueError as error:
         raise InvalidFieldError("cursor", "is not one of this list; begin without it") from error
+    if at.tzinfo is None:
+        raise InvalidFieldError("cursor", "is not one of this list; begin without it")
+    return at, invoice_id
 
 
 def _view(invoice: Invoice) -> InvoiceView:

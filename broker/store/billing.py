@@ -148,6 +148,7 @@ class InvoiceRow(Base):
             name="uq_invoices_period",
         ),
         UniqueConstraint("seller", "year", "sequence"),
+        UniqueConstraint("number"),
         Index("ix_invoices_created_at_id", "created_at", "id"),
         CheckConstraint("state IN ('draft', 'finalised')", name="state"),
         CheckConstraint("net_minor + tax_minor = total_minor", name="sum"),

@@ -91,6 +91,26 @@ def test_two_at_once(world: Any) -> None:
     assert len({answer.text for answer in answers}) == 1
 
 
+def test_two_different_at_once(world: Any) -> None:
+    """Of different requests under one key at the same time one creates, the others conflict."""
+    acme = world.organisation("acme")
+    barrier = threading.Barrier(4)
+    answers: list[Any] = []
+
+    def send(name: str) -> None:
+        barrier.wait(30)
+        path = "/organisations/acme/accounts"
+        answers.append(world.post(path, _key(acme, "k"), {"name": name}))
+
+    threads = [threading.Thread(target=send, args=(f"edge-{i}",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert len(world.done("GET", "/organisations/acme/accounts", acme)["items"]) == 1
+
+
 def test_a_secret_is_not_stored(world: Any) -> None:
     """Neither a token nor a password can be found in any table in clear."""
     acme = world.organisation("acme")
