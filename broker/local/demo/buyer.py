@@ -7,6 +7,7 @@ partition, then says {"received", "bytes", "done": true}.
 
 import sys
 import time
+from itertools import chain
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message
@@ -17,6 +18,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from broker.local.demo.actor import say, settings, told_to_stop
 
 _END_TIMEOUT_S = 60.0
+_END = KafkaError._PARTITION_EOF  # noqa: SLF001  the library's name for it
 
 
 def main(arguments: list[str]) -> int:
@@ -29,19 +31,18 @@ def main(arguments: list[str]) -> int:
     ended: set[int] = set()
     deadline = float("inf")
     while time.monotonic() < deadline:
-        for message in consumer.consume(10_000, 0.2):
-            error = message.error()
-            if error is None:
-                ended.discard(message.partition())
-                if not received:
-                    say(first=_decoded(message, told))
-                received += 1
-                size_bytes += _size(message)
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  the library's name for it
-                ended.add(message.partition())
-            else:
-                say(error=error.str())
-                return 1
+        messages = consumer.consume(10_000, 0.2)
+        records = [message for message in messages if message.error() is None]
+        failed = [e for message in messages if (e := message.error()) and e.code() != _END]
+        if failed:
+            say(error=failed[0].str())
+            return 1
+        if records and not received:
+            say(first=_decoded(records[0], told))
+        received += len(records)
+        size_bytes += _size(records)
+        for partition, last in {message.partition(): message for message in messages}.items():
+            (ended.add if last.error() else ended.discard)(partition)
         say(received=received)
         if stop.is_set():
             deadline = min(deadline, time.monotonic() + _END_TIMEOUT_S)
@@ -60,9 +61,11 @@ def _decoded(message: Message, told: dict[str, Any]) -> str:
     return str(decode(message.value(), context))
 
 
-def _size(message: Message) -> int:
-    headers = sum(len(name.encode()) + len(value or b"") for name, value in message.headers() or ())
-    return len(message.key() or b"") + len(message.value() or b"") + headers
+def _size(records: list[Message]) -> int:
+    parts = [*map(Message.key, records), *map(Message.value, records)]
+    headers = chain.from_iterable(filter(None, map(Message.headers, records)))
+    parts += chain.from_iterable((name.encode(), value) for name, value in headers)
+    return sum(map(len, filter(None, parts)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from broker.config import Connections
 from broker.domain.names import group_prefix
 from broker.errors import UnavailableError
 from broker.local.demo.screen import Screen
+from broker.local.demo.telemetry import TURBINES
 from broker.local.demo.waiting import until
 
 SELLER = "haute-borne"
@@ -193,7 +194,7 @@ def _publish(selling: Client, period_s: int) -> str:
         PRODUCT,
         title="SCADA of four wind turbines, ten-minute averages",
         classification="internal",
-        partitions=4,
+        partitions=len(TURBINES),
         event_time_field="measured_at",
     )
     selling.products.publish(PRODUCT)

@@ -12,12 +12,13 @@ from rich.table import Table
 
 from broker.config import Connections, connections
 from broker.local.background import bring_up, take_down
-from broker.local.demo.count import Billed, billed, delivered
+from broker.local.demo.bills import Billed, billed
+from broker.local.demo.cast import Actor
 from broker.local.demo.market import OFFERS, PRODUCT, TRIAL, Market, open_market
 from broker.local.demo.refusals import attempt_all
 from broker.local.demo.screen import Screen
 from broker.local.demo.stream import Streamed, stream
-from broker.local.demo.telemetry import RECORDS, fetch
+from broker.local.demo.telemetry import RECORDS, TURBINES, fetch
 from broker.local.demo.waiting import until
 from broker.local.jars import kafka_classpath
 from broker.verify.recount import recount
@@ -101,14 +102,29 @@ def _story(where: Connections, home: Path, actors: Path, screen: Screen, *, reco
         for buyer in streamed.buyers.values():
             buyer.kill()
     screen.step("Recount: weir verify, from Kafka and PostgreSQL alone")
-    verified = recount(where)
+    counter = _counter(market, actors)
+    try:
+        verified = recount(where)
+        delivered = counter.wait()
+    finally:
+        counter.kill()
     for difference in verified.differences:
         screen.fact(str(difference))
     screen.fact("all agrees" if verified.agrees else "it does NOT agree")
-    report = _report(market, streamed, verified, received, refused)
+    report = _report(market, streamed, verified, received, delivered)
+    report["refused_attempts"] = refused
     report["elapsed_s"] = round(time.monotonic() - begun_s, 1)
     _table(report, screen)
     return Told(report=report, agrees=_agrees(report), market=market)
+
+
+def _counter(market: Market, actors: Path) -> Actor:
+    topics = [one.delivery_topic for one in market.subscriptions.values()]
+    told = {
+        "kafka": market.connections.kafka.client(),
+        "topics": dict.fromkeys(topics, len(TURBINES)),
+    }
+    return Actor("counter", "counter", told, actors)
 
 
 def _close(market: Market, screen: Screen) -> None:
@@ -163,7 +179,7 @@ def _report(
     streamed: Streamed,
     verified: Report,
     received: dict[str, dict[str, Any]],
-    refused: int,
+    delivered: dict[str, Any],
 ) -> dict[str, Any]:
     product = next(p for p in verified.products if p.product == PRODUCT)
     bills = billed(market.connections)
@@ -179,7 +195,7 @@ def _report(
                 "id": name,
                 "plan": offer.plan,
                 "entitled": recounted[name].entitled_records,
-                "delivered": delivered(market.connections, topic, 4),
+                "delivered": delivered[topic],
                 "received": received[name]["received"],
                 "received_bytes": received[name]["bytes"],
                 "billed_records": bill.records,
@@ -197,7 +213,6 @@ def _report(
         "quarantined": sum(product.refused.values()),
         "quarantine_reasons": dict(product.refused),
         "verified": verified.agrees,
-        "refused_attempts": refused,
         "router_kills": streamed.router_kills,
         "subscriptions": rows,
     }

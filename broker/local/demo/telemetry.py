@@ -62,12 +62,15 @@ def fetch() -> Path:
 def readings(path: Path) -> Iterator[dict[str, Any]]:
     """One reading a record, as `schemas/WindTurbineReading.avsc` has it, in the file's order."""
     with path.open(newline="") as text:
-        for row in csv.DictReader(text):
-            yield {
-                "turbine": row["Wind_turbine_name"],
-                "measured_at": datetime.fromisoformat(row["Date_time"]),
-                **{name: float(row[c]) if row[c] else None for name, c in _COLUMNS.items()},
-            }
+        rows = csv.reader(text)
+        heads = next(rows)
+        turbine, moment = heads.index("Wind_turbine_name"), heads.index("Date_time")
+        columns = [(name, heads.index(head)) for name, head in _COLUMNS.items()]
+        for row in rows:
+            reading: dict[str, Any] = {n: float(row[c]) if row[c] else None for n, c in columns}
+            reading["turbine"] = row[turbine]
+            reading["measured_at"] = datetime.fromisoformat(row[moment])
+            yield reading
 
 
 def _download(directory: Path) -> Path:
