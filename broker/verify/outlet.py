@@ -1,32 +1,45 @@
 """Outlet: one partition of a delivery or quarantine topic, held against what should be in it.
 
 Retention may have taken its first records. Then what is left is searched for in what each segment
-should have brought, until the two are aligned; up to there it can only be said `chain only`.
+should have brought, and each segment in what is left, until the two are aligned; up to there it
+can only be said `chain only`. What may be left of the segment before is judged by `front`.
 """
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import islice
 
-from broker.log.ports import Records
+from broker.log.ports import EMPTY, Records
 from broker.verify.columns import Measured, measure, same, weigh
 from broker.verify.compare import Mismatch, compare
 from broker.verify.cursor import Cursor
+from broker.verify.decode import SegmentLine
+from broker.verify.front import BEYOND_RECORDS, Account, Loss, foreign, starts
+from broker.verify.source import offset_of
 
 _ALIGNMENTS_MAX = 100
+_DIGESTS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What an outlet held of one segment.
+    """What an outlet held of one segment, and of the one before it if that was in doubt.
 
-    `lost`: records that retention has taken, so that nothing can be said of them; their bytes.
+    `lost`: what retention has taken, so that nothing can be said of it.
     """
 
-    records: int
-    billed_bytes: int
+    records: int = 0
+    billed_bytes: int = 0
     mismatches: tuple[Mismatch, ...] = ()
-    lost: int = 0
-    lost_bytes: int = 0
+    lost: tuple[Loss, ...] = ()
+
+    def __add__(self, other: "Held") -> "Held":
+        return Held(
+            self.records + other.records,
+            self.billed_bytes + other.billed_bytes,
+            self.mismatches + other.mismatches,
+            self.lost + other.lost,
+        )
 
 
 class Outlet:
@@ -36,6 +49,9 @@ class Outlet:
         self.topic = topic
         self._cursor = cursor
         self._aligned = cursor is None or cursor.start == 0
+        self._doubtful: Account | None = None
+        self._passed = 0
+        self._ahead_max = BEYOND_RECORDS
         if cursor is not None:
             cursor.settle()
         self._first_end = 0 if cursor is None else cursor.end
@@ -45,52 +61,76 @@ class Outlet:
         """Whether there is no such topic."""
         return self._cursor is None
 
-    def holds(self, expected: Records) -> Held:
+    def holds(self, expected: Records, segment: SegmentLine) -> Held:
         """Compare what the next records should be, as the source gives them."""
+        account = Account.of(segment, len(expected), weigh(expected))
         if self._cursor is None:
-            return Held(0, 0, lost=len(expected), lost_bytes=weigh(expected))
-        if not self._aligned:
-            lost = self._align(expected, self._cursor)
-            if lost is None:
-                return Held(0, 0, lost=len(expected), lost_bytes=weigh(expected))
-            self._aligned = True
+            return Held(lost=account.loss(f"{self.topic} is gone"))
+        if not self._aligned and account.records:
+            found = self._find(expected, self._cursor)
+            if found is None:
+                return self._taken(account, told=True) + Held(lost=account.loss(self._cut))
+            ahead, lost = found
+            front = self._align(self._cursor, ahead)
+            gone = expected.slice(0, lost)
             rest = expected.slice(lost, len(expected))
             self._cursor.skip(len(rest))
-            lost_bytes = weigh(expected.slice(0, lost))
-            return Held(len(rest), weigh(rest), lost=lost, lost_bytes=lost_bytes)
-        found = compare(expected, self._cursor)
-        return Held(found.records, found.billed_bytes, found.mismatches)
+            one = Account.of(segment, len(gone), weigh(gone))
+            return front + Held(len(rest), weigh(rest), lost=one.loss(self._cut))
+        found_now = compare(expected, self._cursor)
+        return Held(found_now.records, found_now.billed_bytes, found_now.mismatches)
 
-    def holds_measured(self, wanted: Measured, first_offset: int, next_offset: int) -> Held:
+    def holds_measured(self, wanted: Measured, segment: SegmentLine) -> Held:
         """Compare the next records with a segment's account, where the source is gone.
 
-        The offsets are the segment's: what is missing is named by them.
+        What is missing is named by the segment's offsets.
         """
+        account = Account.of(segment, wanted.records, wanted.billed_bytes)
         if not wanted.records:
-            return Held(0, 0)
+            return Held()
         if self._cursor is None:
-            return Held(0, 0, lost=wanted.records, lost_bytes=wanted.billed_bytes)
+            return Held(lost=account.loss(f"{self.topic} is gone"))
+        front = Held()
+        if not self._aligned:
+            ahead = self._find_measured(wanted, segment, self._cursor)
+            if ahead is None:
+                return self._taken(account, told=False)
+            front = self._align(self._cursor, ahead)
         run = self._cursor.peek(wanted.records)
-        if measure(run) == wanted:
-            self._aligned = True
-        elif not self._aligned:
-            return Held(0, 0, lost=wanted.records, lost_bytes=wanted.billed_bytes)
         self._cursor.skip(len(run))
         if measure(run) == wanted:
-            return Held(len(run), weigh(run))
+            return front + Held(len(run), weigh(run))
         if not len(run):
-            missing = Mismatch("missing", wanted.records, first_offset, next_offset, in_topic=False)
-            return Held(0, 0, (missing,))
+            first, end = segment.first_offset, segment.next_offset
+            return Held(mismatches=(Mismatch("missing", wanted.records, first, end, False),))
         off = Mismatch("altered", len(run), run.offsets[0], run.offsets[-1] + 1, in_topic=True)
         return Held(len(run), weigh(run), (off,))
 
-    def passed(self, count: int) -> Records | None:
-        """Pass over the next records, which nobody can compare; None where they are not there."""
-        if self._cursor is None or not self._aligned:
+    def passed(self, segment: SegmentLine) -> tuple[Records, bool] | None:
+        """Pass over quarantine's copies of a segment, which nobody can compare: the source is gone.
+
+        Returns:
+            The copies, and whether they must be all of them; None where retention took them.
+        """
+        if self._cursor is None:
             return None
-        run = self._cursor.peek(count)
+        run, whole = self._cursor.peek(sum(segment.refused.values())), self._aligned
+        if not self._aligned:
+            origins = [offset_of(headers) for headers in run.headers]
+            within = range(segment.first_offset, segment.next_offset)
+            stop = next((i for i, at in enumerate(origins) if at not in within), len(run))
+            if not stop:
+                return None
+            run, self._aligned = run.slice(0, stop), True
         self._cursor.skip(len(run))
-        return run
+        return run, whole
+
+    def finish(self) -> Held:
+        """What is left of the last segment, once there are no more."""
+        if self._cursor is None or self._doubtful is None:
+            return Held()
+        run = self._cursor.peek(self._doubtful.records - 1)
+        return self._align(self._cursor, bisect_left(run.offsets, self._first_end))
 
     def left(self) -> Records:
         """Records past what was compared, at most a thousand.
@@ -117,16 +157,63 @@ class Outlet:
         if self._cursor is not None:
             self._cursor.skip(count)
 
-    def _align(self, expected: Records, cursor: Cursor) -> int | None:
-        """How many of `expected` retention has taken; None while that cannot be told."""
+    @property
+    def _cut(self) -> str:
+        return f"{self.topic} has lost its beginning to retention"
+
+    def _taken(self, account: Account, *, told: bool) -> Held:
+        """This segment is not there, so the one in doubt is wholly gone.
+
+        `told`: the source says so record by record; else this one is in doubt now, since a part of
+        it may be there.
+        """
+        before, self._doubtful = self._doubtful, None if told else account
+        self._ahead_max = self._passed + account.records + BEYOND_RECORDS
+        self._passed = account.records
+        return Held(lost=before.loss(self._cut) if before else ())
+
+    def _align(self, cursor: Cursor, ahead: int) -> Held:
+        """From here on all is compared; `ahead` records are left of the segment in doubt."""
+        account, self._doubtful, self._aligned = self._doubtful, None, True
+        run = cursor.peek(ahead) if ahead else EMPTY
+        cursor.skip(len(run))
+        size_bytes, why = weigh(run), self._cut
+        if account and len(run):
+            why += f"; the {len(run)} records left of {account.records} have no digest"
+        lost = account.loss(why, left=len(run), left_bytes=size_bytes) if account else ()
+        return Held(len(run), size_bytes, tuple(foreign(run, account)), lost)
+
+    def _find(self, expected: Records, cursor: Cursor) -> tuple[int, int] | None:
+        """How many records stand before `expected`, and how many of it retention has taken."""
+        lost = self._find_rest(expected, cursor)
+        if lost is not None:
+            return 0, lost
+        run = cursor.peek(self._ahead_max + len(expected))
+        for ahead in range(1, min(self._ahead_max, len(run) - len(expected)) + 1):
+            if run.values[ahead] == expected.values[0] and same(
+                run.slice(ahead, ahead + len(expected)), expected
+            ):
+                return ahead, 0
+        return None
+
+    def _find_rest(self, expected: Records, cursor: Cursor) -> int | None:
         first = cursor.peek(1)
-        if not len(first) or not len(expected):
+        if not len(first):
             return None
         candidates = (
             index for index in range(len(expected)) if same(expected.slice(index, index + 1), first)
         )
-        for _, index in zip(range(_ALIGNMENTS_MAX), candidates, strict=False):
+        for index in islice(candidates, _ALIGNMENTS_MAX):
             rest = expected.slice(index, len(expected))
             if same(cursor.peek(len(rest)), rest):
                 return index
+        return None
+
+    def _find_measured(self, wanted: Measured, segment: SegmentLine, cursor: Cursor) -> int | None:
+        """How many records stand before those that were measured; None: these are not there."""
+        run = cursor.peek(self._ahead_max + wanted.records)
+        for ahead in islice(starts(run, segment, self._ahead_max), _DIGESTS_MAX):
+            part = run.slice(ahead, ahead + wanted.records)
+            if weigh(part) == wanted.billed_bytes and measure(part) == wanted:
+                return ahead
         return None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from broker.verify.decode import SegmentLine
 from broker.verify.findings import Findings, extend
+from broker.verify.front import Loss
 from broker.verify.outlet import Held, Outlet
 from broker.verify.report import Difference, Range
 
@@ -63,38 +64,39 @@ class Place:
         records: int | None = None,
     ) -> None:
         """Something is to be known of the segment's range that is no difference."""
+        records = segment.source_records if records is None else records
+        first, end = segment.first_offset, segment.next_offset
+        self._extend(ranges, subscription, Loss(first, end, records, 0, why))
+
+    def held(self, store: str, outlet: Outlet, held: Held, subscription: str | None = None) -> None:
+        """What an outlet held: it is counted, mismatches are named, what it has lost is listed."""
+        for one in held.mismatches:
+            self.at(
+                store,
+                f"{one.records} records {one.what} in {outlet.topic}",
+                one.first_offset,
+                one.next_offset,
+                subscription,
+                topic=outlet.topic if one.in_topic else None,
+            )
+        for loss in held.lost:
+            self._extend(self.findings.chain_only, subscription, loss)
+        if subscription is not None:
+            tally = self.findings.tally(subscription)
+            tally.add("delivered", held.records, held.billed_bytes)
+            for loss in held.lost:
+                tally.add("lost", loss.records, loss.billed_bytes)
+
+    def _extend(self, ranges: list[Range], subscription: str | None, loss: Loss) -> None:
         extend(
             ranges,
             Range(
                 product=self.product,
                 partition=self.partition,
                 subscription=subscription,
-                first_offset=segment.first_offset,
-                next_offset=segment.next_offset,
-                why=why,
-                records=segment.source_records if records is None else records,
+                first_offset=loss.first_offset,
+                next_offset=loss.next_offset,
+                why=loss.why,
+                records=loss.records,
             ),
         )
-
-    def held(
-        self,
-        store: str,
-        segment: SegmentLine,
-        outlet: Outlet,
-        held: Held,
-        subscription: str | None = None,
-    ) -> None:
-        """What an outlet held of a segment: mismatches are named, what retention took is listed."""
-        for one in held.mismatches:
-            self.differ(
-                store,
-                f"{one.records} records {one.what} in {outlet.topic}",
-                segment,
-                subscription,
-                offsets=(one.first_offset, one.next_offset),
-                topic=outlet.topic if one.in_topic else None,
-            )
-        if held.lost:
-            gone = "is gone" if outlet.gone else "has lost its beginning to retention"
-            why = f"{outlet.topic} {gone}"
-            self.range(self.findings.chain_only, segment, why, subscription, held.lost)

@@ -71,13 +71,10 @@ class Shares:
         outlet = self.deliveries[subscription]
         if judged is None:
             tally.add("unsourced", metered.records, metered.billed_bytes)
-            span = (segment.first_offset, segment.next_offset)
-            held = outlet.holds_measured(Measured(*metered), *span)
+            held = outlet.holds_measured(Measured(*metered), segment)
         else:
-            held = outlet.holds(judged.valid)
-        tally.add("delivered", held.records, held.billed_bytes)
-        tally.add("lost", held.lost, held.lost_bytes)
-        self.place.held("delivery", segment, outlet, held, subscription)
+            held = outlet.holds(judged.valid, segment)
+        self.place.held("delivery", outlet, held, subscription)
 
     def _withheld(
         self, segment: SegmentLine, subscription: str, withheld: Withheld, due: Measured | None

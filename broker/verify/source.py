@@ -61,13 +61,20 @@ def unread_before(cursor: Cursor, segment: SegmentLine) -> Records:
     return cursor.until(segment.first_offset)
 
 
-def reasons_of(copies: Records) -> dict[str, int]:
+def reasons_of(copies: Records) -> Counter[str]:
     """How many quarantine copies there are of each reason."""
     found: Counter[str] = Counter()
     for headers in copies.headers:
         reason = dict(headers or ()).get("weir-reason")
         found[(reason or b"").decode(errors="replace")] += 1
-    return dict(found)
+    return found
+
+
+def offset_of(headers: Headers | None) -> int | None:
+    """The source offset that a quarantine copy names; None where it names none."""
+    place = dict(headers or ()).get("weir-source") or b""
+    offset = place.rpartition(b"/")[2]
+    return int(offset) if offset.isdigit() else None
 
 
 def _faults(

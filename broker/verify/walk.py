@@ -8,6 +8,7 @@
 Everything stands in source order, so each store is read forward once, beside the others.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -93,9 +94,11 @@ class Walk:
     def leftovers(self) -> None:
         """Name what outlets hold that no segment accounts for."""
         for subscription, outlet in self._outlets():
+            store = "delivery" if subscription else "quarantine"
+            self.place.held(store, outlet, outlet.finish(), subscription)
             while len(run := outlet.left()):
                 self.place.at(
-                    "delivery" if subscription else "quarantine",
+                    store,
                     f"{len(run)} records in {outlet.topic} that no segment accounts for",
                     run.offsets[0],
                     run.offsets[-1] + 1,
@@ -126,8 +129,8 @@ class Walk:
             for fault in judged.faults:
                 self.place.differ("source", f"segment {segment.number} {fault}", segment)
             if len(judged.copies):
-                held = self.quarantine.holds(judged.copies)
-                self.place.held("quarantine", segment, self.quarantine, held)
+                held = self.quarantine.holds(judged.copies, segment)
+                self.place.held("quarantine", self.quarantine, held)
         elif segment.refused:
             self._refused_unseen(segment)
         self.shares.add(segment, judged, frozenset(rules.active))
@@ -162,10 +165,13 @@ class Walk:
 
     def _refused_unseen(self, segment: SegmentLine) -> None:
         """The source is gone: of its quarantine copies only the reasons can be counted."""
-        run = self.quarantine.passed(sum(segment.refused.values()))
-        found = None if run is None else reasons_of(run)
-        if found is not None and found != dict(segment.refused):
-            what = f"{self.quarantine.topic} holds {found}, the segment says {segment.refused}"
+        passed = self.quarantine.passed(segment)
+        if passed is None:
+            return
+        run, whole = passed
+        found, said = reasons_of(run), Counter(segment.refused)
+        if found != said if whole else not found <= said:
+            what = f"{self.quarantine.topic} holds {dict(found)}, the segment says {dict(said)}"
             self.place.differ("quarantine", what, segment)
 
     def _never_routed(self, segment: SegmentLine, unread: Records) -> None:
