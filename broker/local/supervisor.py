@@ -3,14 +3,16 @@
     waiting ──▶ starting ──▶ ready ──dies──▶ restarting ──▶ starting …    too often: failed
                                                             all ──▶ stopped
 
-One thread, no sockets of its own. Libraries for this (circus, supervisor) take a process that runs
-for one that is ready; see docs/dependencies.md.
+One thread decides; the units of a stage are launched, and stopped, at the same time. Libraries for
+this (circus, supervisor) take a process that runs for one that is ready; see docs/dependencies.md.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from broker.errors import SetupError, WeirError
 from broker.local.state import Condition, ProcessState, State, write_state
@@ -30,6 +32,8 @@ _STOP_TIMEOUT_S = 20.0
 # /livez must ask three times in a row, so that one bad moment restarts nothing.
 _ASK_EVERY_S = 5.0
 _UNWELL_MAX = 3
+
+Result = TypeVar("Result")
 
 
 class StopRequested(BaseException):
@@ -65,8 +69,8 @@ class Supervisor:
     """Watches units until it is told to stop.
 
     Args:
-        stages: name and unit; those of one stage start together, when all before are ready. They
-            stop one by one, in the reverse order.
+        stages: name and unit; those of one stage start together, when all before are ready, and
+            stop together, when all after have ended.
         home: its state is written to `home/run/state.json`.
         on_ready: called with a unit's name when it is ready, before anybody else learns of it.
         report: told the state as it changes, after it is written.
@@ -118,9 +122,8 @@ class Supervisor:
             SetupError: a unit did not get ready; says which and why. Call `stop` then.
         """
         for stage in self._stages:
-            for watched in stage:
-                self.checkpoint()
-                self._launch(watched)
+            self.checkpoint()
+            self._launch(*stage)
             self._await(stage)
 
     def watch(self) -> None:
@@ -133,10 +136,11 @@ class Supervisor:
             self._pause(_POLL_S)
 
     def stop(self) -> None:
-        """Stop everything in the reverse order, each bounded."""
-        for watched in reversed(self._watched):
-            watched.unit.stop(timeout_s=_STOP_TIMEOUT_S)
-            watched.condition = "stopped"
+        """Stop everything, the last stage first, each unit bounded."""
+        for stage in reversed(self._stages):
+            _together(stage, lambda watched: watched.unit.stop(timeout_s=_STOP_TIMEOUT_S))
+            for watched in stage:
+                watched.condition = "stopped"
             self._write()
 
     def progress(self, name: str, what: str) -> None:
@@ -189,15 +193,15 @@ class Supervisor:
             watched.unit.stop(timeout_s=_STOP_TIMEOUT_S)
             self._died(watched, f"/livez asked for a restart: {why}", now)
 
-    def _launch(self, watched: _Watched) -> None:
-        watched.launched_at_s = self._clock()
-        watched.condition = "starting"
-        watched.unwell = 0
+    def _launch(self, *launched: _Watched) -> None:
+        for watched in launched:
+            watched.launched_at_s = self._clock()
+            watched.condition = "starting"
+            watched.unwell = 0
         self._write()
-        try:
-            watched.unit.launch()
-        except WeirError as error:
-            self._died(watched, str(error), self._clock())
+        for watched, error in zip(launched, _together(launched, _launched), strict=True):
+            if error is not None:
+                self._died(watched, str(error), self._clock())
 
     def _died(self, watched: _Watched, reason: str, now: float) -> None:
         watched.deaths += 1
@@ -213,3 +217,17 @@ class Supervisor:
             self._written = state
             if self._report:
                 self._report(state)
+
+
+def _together(stage: Sequence[_Watched], act: Callable[[_Watched], Result]) -> list[Result]:
+    """Do it to all at the same time; what came of each, or the first exception once all ended."""
+    with ThreadPoolExecutor(max(1, len(stage))) as pool:
+        return [future.result() for future in [pool.submit(act, watched) for watched in stage]]
+
+
+def _launched(watched: _Watched) -> WeirError | None:
+    try:
+        watched.unit.launch()
+    except WeirError as error:
+        return error
+    return None
