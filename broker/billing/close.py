@@ -109,6 +109,7 @@ def request_close(
             requested_at=now,
             requested_by=by,
             settled_at=None,
+            billed_through="",
         )
         session.add(existing)
         session.flush()

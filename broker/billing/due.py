@@ -167,15 +167,16 @@ def _next_due(session: Session, after: str) -> tuple[str, int] | None:
 
 
 def _close(session: Session, product: str, due_ms: int, *, now: datetime) -> Close | None:
-    """A close that bills what is due; None where one that reaches so far waits for its proof."""
-    closes = session.execute(
-        select(PeriodCloseRow.end_ms, PeriodCloseRow.settled_at).where(
-            PeriodCloseRow.product == product, PeriodCloseRow.end_ms >= due_ms
-        )
-    ).all()
-    if any(settled_at is None for _, settled_at in closes):
+    """A close that bills what is due; None where one that reaches so far is still to be billed."""
+    # As settling does, so that none is being billed while we look whether it is.
+    session.get(ProductRow, product, with_for_update=True)
+    later = PeriodCloseRow.product == product, PeriodCloseRow.end_ms >= due_ms
+    waits = select(PeriodCloseRow.end_ms).where(
+        *later, PeriodCloseRow.settled_at.is_(None), PeriodCloseRow.billed_through == ""
+    )
+    if session.scalars(waits.limit(1)).one_or_none() is not None:
         return None
-    # One that was billed at that very end is not billed again: prove the present instead.
-    again = any(end_ms == due_ms for end_ms, _ in closes)
+    # One that was or is being billed at that very end has passed this by: prove the present.
+    again = session.get(PeriodCloseRow, (product, due_ms)) is not None
     end_ms = outbox.to_ms(now) if again else due_ms
     return request_close(session, product, end_ms, by=AUTOMATIC, interim=False, now=now)

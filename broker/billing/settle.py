@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.billing import invoice as invoices
 from broker.billing.activity import last_invoice, next_activity_ms, unbilled_ms
-from broker.billing.close import Close, proof
+from broker.billing.close import Close, iso, proof
 from broker.billing.contract import Contract
 from broker.billing.contracts import contracts_of
 from broker.billing.currency import exponent
@@ -28,7 +27,7 @@ from broker.billing.rate import Bill
 from broker.billing.rounding import plain
 from broker.billing.statement import Stretch, bill_of, stretch_of
 from broker.domain.actor import SYSTEM
-from broker.errors import ConflictError
+from broker.errors import ConflictError, NotFoundError
 from broker.store.billing import InvoiceLineRow, InvoiceRow, PeriodCloseRow
 from broker.store.control import ProductRow
 
@@ -62,13 +61,13 @@ def settle(
         NotFoundError: there is no such close.
         ConflictError: it is not proven; says which partition is missing.
     """
-    # The product first, as whoever asks for a close does; then all its closes are locked: two of
-    # them settle one after the other. Invoices refer to the product, which this lock lets them.
+    # The product, as whoever asks for a close does: two of its closes settle one after the other.
+    # Invoices refer to the product, which this lock lets them.
     session.execute(
         select(ProductRow.id).where(ProductRow.id == product).with_for_update(key_share=True)
     )
-    locked = select(PeriodCloseRow).where(PeriodCloseRow.product == product).with_for_update()
-    closes = {row.end_ms: row for row in session.scalars(locked)}
+    # Read anew, now that it is locked: it may have been asked for again, by a later event.
+    close = _locked(session, product, end_ms)
     proven = proof(session, product, end_ms, now=now, drained=drained)
     if proven.missing:
         first = proven.missing[0]
@@ -76,23 +75,47 @@ def settle(
             f"product {product}: partition {first.partition} {first.why}; the close is not "
             "complete, wait for its proof"
         )
-    open_stretches = (
-        (contract, stretch, before)
-        for contract in contracts_of(session, product)
-        for stretch, before in _unbilled(session, contract, proven.close)
-    )
-    made = [
-        _draft(session, contract, stretch, before, now=now)
-        for contract, stretch, before in list(islice(open_stretches, invoices_max))
-    ]
+    after = close.billed_through if close.settled_at is None else ""
+    found, billed_through = _open_stretches(session, proven.close, after, invoices_max)
+    made = [_draft(session, *one, now=now) for one in found]
     if proven.close.finalise:
         result = [invoices.finalise(session, made_id, by=SYSTEM, now=now) for made_id in made]
     else:
         result = [invoices.get(session, made_id, visible_to=SYSTEM) for made_id in made]
-    if closes[end_ms].settled_at is None and len(made) < invoices_max:
-        closes[end_ms].settled_at = now
+    if close.settled_at is None:
+        close.billed_through = billed_through
+        if len(made) < invoices_max:
+            close.settled_at = now
     session.flush()
     return result
+
+
+def _locked(session: Session, product: str, end_ms: int) -> PeriodCloseRow:
+    row = session.get(PeriodCloseRow, (product, end_ms), with_for_update=True)
+    if row is None:
+        raise NotFoundError("period close", f"{product} at {iso(end_ms)}")
+    return row
+
+
+_Open = tuple[Contract, Stretch, InvoiceRow | None]
+
+
+def _open_stretches(
+    session: Session, close: Close, after: str, limit: int
+) -> tuple[list[_Open], str]:
+    """What subscriptions past `after` have to bill, at most so much; and the last one that is done.
+
+    Nothing more comes for those before: the close is proven. What a change of theirs makes due is
+    another close's (`due.py`).
+    """
+    found: list[_Open] = []
+    for contract in contracts_of(session, close.product, after=after):
+        for stretch, before in _unbilled(session, contract, close):
+            if len(found) == limit:
+                return found, after
+            found.append((contract, stretch, before))
+        after = contract.subscription
+    return found, after
 
 
 def _unbilled(

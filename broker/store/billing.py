@@ -47,8 +47,9 @@ class BillingSettingsRow(Base):
 class PeriodCloseRow(Base):
     """A product's billing time is to be proven up to `end_ms`, by the control event `seq`.
 
-    `settled_at`: when its invoices were made. `finalise`: whether they are issued at once.
-    `interim`: whether periods that it falls into are billed so far.
+    `settled_at`: when its invoices were made; `billed_through`: until then, the last subscription
+    by id that has all of its own. `finalise`: whether they are issued at once. `interim`: whether
+    periods that it falls into are billed so far.
     """
 
     __tablename__ = "period_closes"
@@ -61,6 +62,16 @@ class PeriodCloseRow(Base):
     requested_at: Mapped[datetime] = mapped_column(_TIME)
     requested_by: Mapped[str] = mapped_column(Text)
     settled_at: Mapped[datetime | None] = mapped_column(_TIME)
+    billed_through: Mapped[str] = mapped_column(Text, server_default=text("''"))
+
+    __table_args__ = (
+        Index(
+            "ix_period_closes_unsettled",
+            "end_ms",
+            "product",
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
 
 
 class BillingDueRow(Base):

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from broker.billing.close import request_close
 from broker.billing.due import AUTOMATIC, request_due
+from broker.billing.settle import settle
 from broker.store.billing import PeriodCloseRow
 
 PRODUCT = "windco/wind"
@@ -184,3 +185,23 @@ def test_one_process_at_a_time(exchange: Any) -> None:
         asked = list(pool.map(lambda _: due(exchange, at), range(8)))
     assert [one for one in asked if one] == [[ms("2026-02-01T00:00:00+01:00")]]
     assert due(exchange, at) == []
+
+
+def test_a_close_that_is_being_billed_covers_nothing_new(exchange: Any) -> None:
+    """It may have passed the subscription by: what becomes due meanwhile gets its own close."""
+    first, second = exchange.plan(UNIT), exchange.plan(UNIT)
+    passed = exchange.subscribe("a", first, "2026-01-01T00:00:00+01:00")
+    exchange.subscribe("b", first, "2026-01-01T00:00:00+01:00")
+    end = "2026-01-20T12:00:00+01:00"
+    exchange.request(end)
+    exchange.prove(end)
+    with exchange.sessions.begin() as session:
+        now = datetime.fromisoformat(end)
+        [interim] = settle(session, PRODUCT, ms(end), now=now, invoices_max=1)
+    assert (interim.subscription, interim.final) == (passed, False)
+    exchange.change(passed, "replan", "2026-01-20T18:00:00+01:00", version=second)
+    now_text = "2026-01-20T18:00:05+01:00"
+    assert due(exchange, now_text) == [ms(now_text)]
+    exchange.prove(now_text)
+    assert [one.subscription for one in exchange.settle(now_text)] == [passed]
+    assert due(exchange, "2026-01-20T18:00:15+01:00") == []

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from broker.billing.close import closes
+from broker.billing.close import closes, proof, request_close
 from broker.billing.runner import settle_proven
 from broker.billing.settle import settle
 from broker.errors import ConflictError
+from broker.store.billing import PeriodCloseRow
 
 UNIT = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
 MONTHLY = {
@@ -91,47 +92,43 @@ def test_a_long_bill_is_made_in_parts(exchange: Any) -> None:
     assert numbers == [f"WINDCO-2026-{i:06}" for i in range(1, 6)]
 
 
-def test_days_are_those_of_the_plans_zone(exchange: Any) -> None:
-    """Separate splits are calendar days in Berlin, active days without usage among them."""
-    price = {
-        **UNIT,
-        "unit_amount": "1",
-        "splits": "separate",
-        "minimum_quantity": "2",
-    }
-    grid = exchange.subscribe("meter", exchange.plan(price), "2026-01-30T15:00:00+01:00")
-    exchange.deliver("2026-01-30T23:30:00+01:00", 5, to=grid)  # a UTC day has not changed here
-    exchange.deliver("2026-01-31T00:15:00+01:00", 7, to=grid)
-    exchange.deliver("2026-01-31T00:30:00+01:00", 1, to=grid, partition=1)
-    [invoice] = exchange.close("2026-02-01T00:00:00+01:00")
-    assert lines(invoice) == {"records": "13.00"}  # 5 + 8
-    [february] = exchange.close("2026-03-01T00:00:00+01:00")
-    assert lines(february) == {"records": "56.00"}  # 28 days at the least quantity
+def test_a_close_goes_on_where_it_was(exchange: Any) -> None:
+    """Each call begins with the subscription that the one before did not finish; none is missed."""
+    plan = exchange.plan(UNIT, {"length_s": 60})
+    for name in ("a", "b", "c"):
+        exchange.subscribe(name, plan, "2026-01-01T10:00:00+00:00", length_s=60)
+    end = "2026-01-01T10:03:00+00:00"
+    exchange.request(end)
+    exchange.prove(end)
+    made, through = [], []
+    for _ in range(3):
+        with exchange.sessions.begin() as session:
+            now = datetime(2026, 1, 2, tzinfo=UTC)
+            part = settle(session, "windco/wind", ms(end), now=now, invoices_max=4)
+            row = session.get_one(PeriodCloseRow, ("windco/wind", ms(end)))
+            through.append((row.billed_through, row.settled_at is not None))
+        made.append([invoice.subscription for invoice in part])
+    assert made == [["grid/a"] * 3 + ["grid/b"], ["grid/b"] * 2 + ["grid/c"] * 2, ["grid/c"]]
+    assert through == [("grid/a", False), ("grid/b", False), ("grid/c", True)]
 
 
-def test_suspended_days_are_not_active(exchange: Any) -> None:
-    """A flat fee counts days that were active at any moment; a suspension's inner days are not."""
-    price = {"currency": "EUR", "model": "flat", "amount": "31.00"}
-    grid = exchange.subscribe("meter", exchange.plan(price), "2025-12-31T22:00:00+00:00")
-    exchange.change(grid, "suspend", "2026-01-10T12:00:00+01:00")
-    exchange.change(grid, "resume", "2026-01-20T12:00:00+01:00")
-    invoices = exchange.close("2026-02-01T00:00:00+01:00")
-    assert [lines(invoice)["flat"] for invoice in invoices] == ["1.00", "22.00"]
-
-
-def test_a_day_of_change_is_the_new_versions(exchange: Any) -> None:
-    """Usage and active days of the day of change are billed under the new plan version."""
-    first = exchange.plan(MONTHLY)
-    second = exchange.plan({**UNIT, "unit_amount": "0.02"})
-    grid = exchange.subscribe("meter", first, "2026-01-01T00:00:00+01:00")
-    exchange.deliver("2026-01-10T12:00:00+01:00", 1000, to=grid)
-    exchange.deliver("2026-01-16T00:00:00+01:00", 100, to=grid)  # the day of change, before it
-    exchange.change(grid, "replan", "2026-01-16T18:00:00+01:00", version=second)
-    exchange.deliver("2026-01-20T12:00:00+01:00", 10, to=grid)
-    old, new = exchange.close("2026-02-01T00:00:00+01:00")
-    assert (old.plan_version, old.records, lines(old)["access"]) == (first, 1000, "15.00")
-    assert lines(old)["minimum commitment"] == "5.00"  # of 30.00, 15 of 31 days
-    assert (new.plan_version, new.records, lines(new)) == (second, 110, {"records": "2.20"})
+def test_a_close_that_is_asked_for_again_needs_its_own_proof(exchange: Any) -> None:
+    """Asked for again, for interim bills, while it waits for its turn: the old proof is not it."""
+    exchange.subscribe("meter", exchange.plan(UNIT), "2026-01-05T00:00:00+01:00")
+    end = "2026-01-20T00:00:00+01:00"
+    now = datetime(2026, 1, 21, tzinfo=UTC)
+    with exchange.sessions.begin() as session:
+        request_close(session, "windco/wind", ms(end), by="test", interim=False, now=now)
+    exchange.prove(end)
+    with exchange.sessions.begin() as session:
+        assert proof(session, "windco/wind", ms(end), now=now).complete
+        with exchange.sessions.begin() as other:
+            request_close(other, "windco/wind", ms(end), by="test", now=now)
+        with pytest.raises(ConflictError, match="was last accounted under control seq 1"):
+            settle(session, "windco/wind", ms(end), now=now)
+    exchange.prove(end)
+    [interim] = exchange.settle(end)
+    assert not interim.final
 
 
 def test_bills_ahead_of_the_end_add_up(exchange: Any) -> None:
@@ -152,21 +149,6 @@ def test_bills_ahead_of_the_end_add_up(exchange: Any) -> None:
     }
     assert (early.records, rest.records, rest.final) == (1000, 500, True)
     assert early.net_minor + rest.net_minor == 6200
-
-
-def test_a_bill_ahead_of_a_change_is_not_billed_again(exchange: Any) -> None:
-    """What was billed on the day of change before it stays with the old version."""
-    second = exchange.plan({**UNIT, "unit_amount": "1"})
-    first = exchange.plan(UNIT)
-    grid = exchange.subscribe("meter", first, "2026-01-01T00:00:00+01:00")
-    exchange.deliver("2026-01-16T09:00:00+01:00", 100, to=grid)
-    [early] = exchange.close("2026-01-16T10:00:00+01:00")
-    exchange.change(grid, "replan", "2026-01-16T18:00:00+01:00", version=second)
-    exchange.deliver("2026-01-16T11:00:00+01:00", 7, to=grid)
-    old, new = exchange.close("2026-02-01T00:00:00+01:00")
-    assert (early.total_minor, old.total_minor, new.total_minor) == (100, 0, 700)
-    assert (early.records, old.records, new.records) == (100, 0, 7)
-    assert exchange.settle("2026-02-01T00:00:00+01:00") == []
 
 
 def test_fixed_periods_begin_with_the_subscription(exchange: Any) -> None:

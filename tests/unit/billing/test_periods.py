@@ -24,6 +24,9 @@ ZONES = [
     ZoneInfo("Asia/Kathmandu"),  # three quarters
     ZoneInfo("Africa/Cairo"),  # clocks jump over midnight
     ZoneInfo("Pacific/Kiritimati"),  # 14 hours ahead
+    ZoneInfo("America/Havana"),  # midnight comes twice
+    ZoneInfo("Asia/Beirut"),  # clocks go back at midnight, to the day before
+    ZoneInfo("Australia/Lord_Howe"),  # by half an hour
 ]
 MOMENTS = st.integers(1_500_000_000_000, 2_000_000_000_000)
 
