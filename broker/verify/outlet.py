@@ -15,6 +15,7 @@ from broker.verify.compare import Mismatch, compare
 from broker.verify.cursor import Cursor
 from broker.verify.decode import SegmentLine
 from broker.verify.front import BEYOND_RECORDS, Account, Loss, foreign, starts
+from broker.verify.removed import Removals
 from broker.verify.source import offset_of
 
 _ALIGNMENTS_MAX = 100
@@ -43,12 +44,17 @@ class Held:
 
 
 class Outlet:
-    """Reads one partition of `topic`. `cursor` None: the topic is gone."""
+    """Reads one partition of `topic`. `cursor` None: the topic is gone.
 
-    def __init__(self, topic: str, cursor: Cursor | None) -> None:
+    `removals`: when it was removed by hand; what is there now was begun after the last of them.
+    """
+
+    def __init__(self, topic: str, cursor: Cursor | None, removals: Removals) -> None:
         self.topic = topic
         self._cursor = cursor
-        self._aligned = cursor is None or cursor.start == 0
+        self._removals = removals
+        self._cut = cursor is not None and cursor.start > 0
+        self._aligned = not self._cut and not removals.removals
         self._doubtful: Account | None = None
         self._passed = 0
         self._ahead_max = BEYOND_RECORDS
@@ -66,19 +72,13 @@ class Outlet:
         account = Account.of(segment, len(expected), weigh(expected))
         if self._cursor is None:
             return Held(lost=account.loss(f"{self.topic} is gone"))
+        sought = None
         if not self._aligned and account.records:
-            found = self._find(expected, self._cursor)
-            if found is None:
-                return self._taken(account, told=True) + Held(lost=account.loss(self._cut))
-            ahead, lost = found
-            front = self._align(self._cursor, ahead)
-            gone = expected.slice(0, lost)
-            rest = expected.slice(lost, len(expected))
-            self._cursor.skip(len(rest))
-            one = Account.of(segment, len(gone), weigh(gone))
-            return front + Held(len(rest), weigh(rest), lost=one.loss(self._cut))
-        found_now = compare(expected, self._cursor)
-        return Held(found_now.records, found_now.billed_bytes, found_now.mismatches)
+            sought = self._sought(expected, account, segment)
+        if sought is not None:
+            return sought
+        found = compare(expected, self._cursor)
+        return Held(found.records, found.billed_bytes, found.mismatches)
 
     def holds_measured(self, wanted: Measured, segment: SegmentLine) -> Held:
         """Compare the next records with a segment's account, where the source is gone.
@@ -93,18 +93,19 @@ class Outlet:
         front = Held()
         if not self._aligned:
             ahead = self._find_measured(wanted, segment, self._cursor)
-            if ahead is None:
-                return self._taken(account, told=False)
-            front = self._align(self._cursor, ahead)
+            excused = self._excused(account, told=False) if ahead is None else None
+            if excused is not None:
+                return excused
+            front = self._align(self._cursor, ahead or 0)
         run = self._cursor.peek(wanted.records)
         self._cursor.skip(len(run))
-        if measure(run) == wanted:
-            return front + Held(len(run), weigh(run))
+        off: tuple[Mismatch, ...] = ()
         if not len(run):
             first, end = segment.first_offset, segment.next_offset
-            return Held(mismatches=(Mismatch("missing", wanted.records, first, end, False),))
-        off = Mismatch("altered", len(run), run.offsets[0], run.offsets[-1] + 1, in_topic=True)
-        return Held(len(run), weigh(run), (off,))
+            off = (Mismatch("missing", wanted.records, first, end, in_topic=False),)
+        elif measure(run) != wanted:
+            off = (Mismatch("altered", len(run), run.offsets[0], run.offsets[-1] + 1, True),)
+        return front + Held(len(run), weigh(run), off)
 
     def passed(self, segment: SegmentLine) -> tuple[Records, bool] | None:
         """Pass over quarantine's copies of a segment, which nobody can compare: the source is gone.
@@ -119,9 +120,9 @@ class Outlet:
             origins = [offset_of(headers) for headers in run.headers]
             within = range(segment.first_offset, segment.next_offset)
             stop = next((i for i, at in enumerate(origins) if at not in within), len(run))
-            if not stop:
+            if not stop and (self._cut or self._removals.why(segment.watermark_ms)):
                 return None
-            run, self._aligned = run.slice(0, stop), True
+            run, self._aligned, whole = run.slice(0, stop), True, not self._cut
         self._cursor.skip(len(run))
         return run, whole
 
@@ -150,7 +151,7 @@ class Outlet:
 
     def lose_place(self) -> None:
         """Segments are missing: what is in the topic must be found again in those to come."""
-        self._aligned = self._cursor is None
+        self._aligned, self._cut = self._cursor is None, True
 
     def drop(self, count: int) -> None:
         """Pass over records that `left` gave."""
@@ -158,30 +159,49 @@ class Outlet:
             self._cursor.skip(count)
 
     @property
-    def _cut(self) -> str:
+    def _retention(self) -> str:
         return f"{self.topic} has lost its beginning to retention"
 
-    def _taken(self, account: Account, *, told: bool) -> Held:
-        """This segment is not there, so the one in doubt is wholly gone.
+    def _excused(self, account: Account, *, told: bool) -> Held | None:
+        """Why a segment is not there, though it was delivered; None where it must be.
 
-        `told`: the source says so record by record; else this one is in doubt now, since a part of
-        it may be there.
+        `told`: the source says record by record that nothing of it is. Else a part may be: then it
+        is in doubt, and what was in doubt before is wholly gone.
         """
+        removed = self._removals.why(account.watermark_ms)
+        if removed is not None:
+            return Held(lost=account.loss(removed))
+        if not self._cut:
+            self._aligned = True
+            return None
         before, self._doubtful = self._doubtful, None if told else account
         self._ahead_max = self._passed + account.records + BEYOND_RECORDS
         self._passed = account.records
-        return Held(lost=before.loss(self._cut) if before else ())
+        lost = before.loss(self._retention) if before else ()
+        return Held(lost=lost + (account.loss(self._retention) if told else ()))
 
     def _align(self, cursor: Cursor, ahead: int) -> Held:
         """From here on all is compared; `ahead` records are left of the segment in doubt."""
         account, self._doubtful, self._aligned = self._doubtful, None, True
         run = cursor.peek(ahead) if ahead else EMPTY
         cursor.skip(len(run))
-        size_bytes, why = weigh(run), self._cut
+        size_bytes, why = weigh(run), self._retention
         if account and len(run):
             why += f"; the {len(run)} records left of {account.records} have no digest"
         lost = account.loss(why, left=len(run), left_bytes=size_bytes) if account else ()
         return Held(len(run), size_bytes, tuple(foreign(run, account)), lost)
+
+    def _sought(self, expected: Records, account: Account, segment: SegmentLine) -> Held | None:
+        """Align to `expected`, or say why it is not there; None where it must be."""
+        found = None if self._cursor is None else self._find(expected, self._cursor)
+        if self._cursor is not None and found is not None:
+            ahead, lost = found
+            front = self._align(self._cursor, ahead)
+            gone, rest = expected.slice(0, lost), expected.slice(lost, len(expected))
+            self._cursor.skip(len(rest))
+            cut = Account.of(segment, len(gone), weigh(gone)).loss(self._retention)
+            return front + Held(len(rest), weigh(rest), lost=cut)
+        return self._excused(account, told=True)
 
     def _find(self, expected: Records, cursor: Cursor) -> tuple[int, int] | None:
         """How many records stand before `expected`, and how many of it retention has taken."""
@@ -203,7 +223,8 @@ class Outlet:
         candidates = (
             index for index in range(len(expected)) if same(expected.slice(index, index + 1), first)
         )
-        for index in islice(candidates, _ALIGNMENTS_MAX):
+        # Only retention takes a part: a topic that was made anew begins with a transaction.
+        for index in islice(candidates, _ALIGNMENTS_MAX if self._cut else 1):
             rest = expected.slice(index, len(expected))
             if same(cursor.peek(len(rest)), rest):
                 return index

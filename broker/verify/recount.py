@@ -26,6 +26,7 @@ from broker.verify.outlet import Outlet
 from broker.verify.partition import LIVE, Chain
 from broker.verify.place import Place
 from broker.verify.readers import Readers
+from broker.verify.removed import removals_of
 from broker.verify.report import Difference, ProductCount, Report
 from broker.verify.rules import Settings
 from broker.verify.segments import USAGE_TOPIC, Directory, directory, usage_key, usage_partition
@@ -192,7 +193,8 @@ class _Recount:
         usage = readers.cursor(USAGE_TOPIC, at, beside=beside)
         source = readers.cursor(settings.topic, partition, beside=beside) if exists else None
         deliveries = {
-            member.id: self._outlet(member.delivery_topic, partition, beside) for member in members
+            member.id: self._outlet(member.delivery_topic, partition, beside, "delivery")
+            for member in members
         }
         for member in members:
             if exists and deliveries[member.id].gone and folded.stopped_seq(member.id) is None:
@@ -206,11 +208,11 @@ class _Recount:
                 place,
                 deliveries,
                 lambda name: self._outlet(
-                    folded.subscriptions[name].delivery_topic, partition, beside
+                    folded.subscriptions[name].delivery_topic, partition, beside, "delivery"
                 ),
                 self._spending,
             ),
-            quarantine=self._outlet(settings.quarantine_topic, partition, beside),
+            quarantine=self._outlet(settings.quarantine_topic, partition, beside, "quarantine"),
             stored=stored,
         )
         Chain(
@@ -225,8 +227,9 @@ class _Recount:
         ).recount()
         self._walks.append(walk)
 
-    def _outlet(self, topic: str, partition: int, beside: int) -> Outlet:
-        return Outlet(topic, self._readers.cursor(topic, partition, beside=beside))
+    def _outlet(self, topic: str, partition: int, beside: int, kind: str) -> Outlet:
+        removals = removals_of(self._database, topic, kind, self._readers.topic_ids)
+        return Outlet(topic, self._readers.cursor(topic, partition, beside=beside), removals)
 
     def _strangers(
         self,
