@@ -91,7 +91,9 @@ def settle(
 
 
 def _locked(session: Session, product: str, end_ms: int) -> PeriodCloseRow:
-    row = session.get(PeriodCloseRow, (product, end_ms), with_for_update=True)
+    row = session.get(
+        PeriodCloseRow, (product, end_ms), with_for_update=True, populate_existing=True
+    )
     if row is None:
         raise NotFoundError("period close", f"{product} at {iso(end_ms)}")
     return row

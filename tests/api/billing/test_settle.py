@@ -121,11 +121,13 @@ def test_a_close_that_is_asked_for_again_needs_its_own_proof(exchange: Any) -> N
         request_close(session, "windco/wind", ms(end), by="test", interim=False, now=now)
     exchange.prove(end)
     with exchange.sessions.begin() as session:
+        read_before = session.get_one(PeriodCloseRow, ("windco/wind", ms(end)))
         assert proof(session, "windco/wind", ms(end), now=now).complete
         with exchange.sessions.begin() as other:
             request_close(other, "windco/wind", ms(end), by="test", now=now)
         with pytest.raises(ConflictError, match="was last accounted under control seq 1"):
             settle(session, "windco/wind", ms(end), now=now)
+        assert read_before.interim
     exchange.prove(end)
     [interim] = exchange.settle(end)
     assert not interim.final
