@@ -30,9 +30,10 @@ def verify(home: str | None, product: str | None, *, as_json: bool) -> None:
     try:
         with _progress() as progress:
             report = recount(where, product=product, progress=progress)
-    except OperatingError:
+    except OperatingError as error:
         if (at / CONNECTIONS_FILE).exists() and running_supervisor(at) is None:
-            click.echo(f"nothing runs in {at}; `weir up --home {at}` starts it", err=True)
+            what = f"nothing runs in {at} ({error}); `weir up --home {at}` starts it"
+            raise OperatingError(what) from error
         raise
     click.echo(report.to_json() if as_json else report.to_table())
     raise SystemExit(0 if report.agrees else 1)

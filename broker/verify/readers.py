@@ -1,5 +1,6 @@
 """Readers: clients of the log, shared out so that cursors which take turns keep their own."""
 
+from broker.errors import LogTimeoutError
 from broker.log.ports import Log, Reader, TopicPartition
 from broker.verify.cursor import Cursor
 
@@ -49,6 +50,17 @@ class Readers:
         if own:
             cursor.fetch_ahead()
         return cursor
+
+    def greet(self, topic: str, *, timeout_s: float) -> None:
+        """Ask a first question, whatever the answer is.
+
+        Raises:
+            LogTimeoutError, LogError: no broker answers in time, or it refuses the credentials.
+        """
+        try:
+            self._uncommitted.topic_ids([topic], timeout_s=timeout_s)
+        except LogTimeoutError as error:
+            raise LogTimeoutError(f"Kafka does not answer within {timeout_s:g} s") from error
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; 0 where there is none. Asked once for each."""

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from broker.config import Connections
-from broker.errors import NotFoundError
+from broker.errors import NotFoundError, UnavailableError
 from broker.log.kafka import KafkaLog
 from broker.log.ports import Consumer, Log
 from broker.store.base import engine
@@ -38,6 +39,8 @@ from broker.verify.walk import Walk
 
 ROUTER_GROUP = "weir-router"
 _TIMEOUT_S = 20.0
+# The first question alone: a stopped exchange should be told of at once.
+_GREETING_S = 3.5
 _LEDGER_WAIT_S = 15.0
 
 
@@ -62,6 +65,8 @@ def recount(
     try:
         log = KafkaLog(config.kafka)
         return recount_log(log, database, product=product, progress=progress)
+    except OperationalError as error:
+        raise UnavailableError("PostgreSQL does not answer") from error
     finally:
         database.dispose()
 
@@ -88,6 +93,7 @@ def recount_log(
     readers = Readers(log, timeout_s=timeout_s)
     group = log.consumer(ROUTER_GROUP, instance="weir-verify")
     try:
+        readers.greet(CONTROL_TOPIC, timeout_s=min(timeout_s, _GREETING_S))
         work = _Recount(readers, group, database, timeout_s=timeout_s, progress=progress)
         return work.report(product, Patience(ledger_wait_s))
     finally:
