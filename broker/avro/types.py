@@ -25,6 +25,8 @@ class Type:
     `field_count`: record fields met when the type is written out whole, each use of a named
     type counted again: what a decoder works through.
     `zero_bytes`: every value of it encodes to nothing.
+    `empty_fields`: the most record fields without a byte of their own that one value can bring,
+    outside the arrays and maps in it.
     """
 
     attributes: Mapping[str, Any] = field(default_factory=lambda: _NONE)
@@ -48,6 +50,11 @@ class Type:
     def zero_bytes(self) -> bool:
         """See the class."""
         return False
+
+    @property
+    def empty_fields(self) -> int:
+        """See the class."""
+        return 0
 
     @property
     def logical(self) -> str | None:
@@ -142,6 +149,11 @@ class Record(Named):
         """All of its fields are."""
         return all(f.type.zero_bytes for f in self.fields)
 
+    @cached_property
+    def empty_fields(self) -> int:
+        """See Type."""
+        return sum(f.type.zero_bytes + f.type.empty_fields for f in self.fields)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Enum(Named):
@@ -212,3 +224,8 @@ class Union(Type):
     def field_count(self) -> int:
         """See Type."""
         return sum(b.field_count for b in self.branches)
+
+    @cached_property
+    def empty_fields(self) -> int:
+        """See Type."""
+        return max((b.empty_fields for b in self.branches), default=0)

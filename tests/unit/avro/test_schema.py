@@ -43,6 +43,7 @@ def doubling(levels: int) -> dict[str, Any]:
 
 ENUM = {"type": "enum", "name": "E", "symbols": ["X", "Y"]}
 NULLS = record(field("null"), name="N")
+SPARSE = record(field("boolean", "b"), *(field("null", f"n{i}") for i in range(5)), name="S")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,9 @@ def test_taken(tree: object) -> None:
         (record(field({"type": "array", "items": "R"})), "schema.fields[0].type.items"),
         ({"type": "array", "items": "null"}, "schema.items"),
         ({"type": "map", "values": "null"}, "schema.values"),
+        ({"type": "array", "items": SPARSE}, "schema.items"),
+        ({"type": "map", "values": ["null", SPARSE]}, "schema.values"),
+        ({"type": "array", "items": record(field(SPARSE), field("int", "b"))}, "schema.items"),
         ({"type": "array", "items": record()}, "schema.items"),
         ({"type": "array", "items": NULLS}, "schema.items"),
         (
