@@ -75,7 +75,7 @@ def test_lost_checkpoints_are_found_in_the_segments() -> None:
     _steps(world, 60)
     world.log.forget_offsets("weir-router")
     world.workers[0].lane.rebuild()
-    for _ in range(5):
+    for _ in range(20):  # a checkpoint is written anew with the next segment, of each partition
         world.produce()
     world.settle()
     world.check()

@@ -17,7 +17,9 @@ from broker.flow.lane import Lane
 from broker.flow.settings import LaneSettings
 from broker.log.memory import MemoryLog, Outcome
 from broker.log.ports import Records, TopicPartition
-from tests.sim.checks import Model, check_coverage, check_deliveries, segments
+from tests.sim.checks import check_coverage, check_deliveries, segments
+from tests.sim.model import RECORD_MAX_BYTES, Model
+from tests.sim.refusals import check_refusals
 
 TOPIC = "product.acme.wind"
 QUARANTINE = "quarantine.acme.wind"
@@ -133,7 +135,14 @@ class World:
         self.log.create_topic(QUARANTINE, PARTITIONS)
         self._publish(
             ev.ProductPublished(
-                PRODUCT, TOPIC, topic_id, PARTITIONS, QUARANTINE, SUBJECT, "header", 1_000
+                PRODUCT,
+                TOPIC,
+                topic_id,
+                PARTITIONS,
+                QUARANTINE,
+                SUBJECT,
+                "header",
+                RECORD_MAX_BYTES,
             )
         )
         self._publish(ev.SchemaRegistered(SUBJECT, 1, 1, '"bytes"'), schema_id=1)
@@ -178,9 +187,11 @@ class World:
         raise AssertionError(f"did not settle: {self._chains()}")
 
     def check(self) -> None:
-        """Invariants 1 to 3."""
-        check_coverage(self.log, PERIODS.values())
-        check_deliveries(self.log, self.model)
+        """Invariants 1 to 3, to the record, the byte and the reason."""
+        chains = segments(self.log)
+        check_coverage(self.log, PERIODS.values(), chains)
+        check_deliveries(self.log, self.model, chains)
+        check_refusals(self.log, self.model, chains)
 
     def reconnect(self) -> None:
         """The factory's producer starts anew, as one must after its topic was recreated."""
@@ -212,15 +223,19 @@ class World:
         return f"produced {len(records)} to {partition}{' and aborted' if aborted else ''}"
 
     def _record(self) -> bytes | None:
-        kind = self.random.random()
         payload = self.random.randbytes(6)
-        if kind < 0.05:
-            return None
-        if kind < 0.15:
-            return b"{" + payload
-        if kind < 0.2:
-            return b"\0\0"
-        return b"\0" + self.random.randint(1, self._schema_id).to_bytes(4) + payload
+        known = self.random.randint(1, self._schema_id)
+        values = {
+            b"\0" + known.to_bytes(4) + payload: 76,
+            None: 5,
+            b"{" + payload: 10,
+            b"\0\0": 5,
+            b"": 1,
+            b"\0" + known.to_bytes(4) + payload + bytes(RECORD_MAX_BYTES): 1,
+            # Of an id that may be registered later.
+            b"\0" + (self._schema_id + 1).to_bytes(4) + payload: 2,
+        }
+        return self.random.choices(list(values), list(values.values()))[0]
 
     def register(self) -> str:
         """A new schema id, and at once a record that uses it."""
