@@ -50,6 +50,13 @@ CHANGES = {
     "UPDATE journal_postings SET amount_minor = -amount_minor": "append-only",
     "DELETE FROM journal_postings": "append-only",
     "TRUNCATE journal_entries CASCADE": "append-only",
+    "UPDATE invoice_counters SET last = last + 1": "no invoice bears 2",
+    "UPDATE invoice_counters SET last = last - 1": "rises by 1",
+    "UPDATE invoice_counters SET year = 2027, last = last + 1": "rises by 1",
+    "INSERT INTO invoice_counters VALUES ('grid', 2026, 1)": "no invoice bears 1",
+    "INSERT INTO invoice_counters VALUES ('grid', 2026, 2)": "begins at 1",
+    "DELETE FROM invoice_counters": "never removed",
+    "TRUNCATE invoice_counters": "append-only",
     # Balanced, but an entry once made gets no further postings.
     """INSERT INTO journal_postings SELECT id, 8 + n, 'tax', 'grid', 5 - 10 * n
     FROM journal_entries, generate_series(0, 1) n""": "must have 4 postings, has 6",
@@ -66,7 +73,20 @@ def test_finalised_money_never_changes(exchange: Any) -> None:
         assert invoices.get(session, before.id, visible_to=OPERATOR) == before
 
 
+ISSUED = """UPDATE invoices SET state = 'finalised', number = 'X', year = 2026, sequence = {},
+    finalised_at = created_at"""
+COUNTED = "INSERT INTO invoice_counters VALUES ('windco', 2026, 1)"
 UNBALANCED = {
+    ISSUED.format(1): "was not given out",
+    f"{COUNTED}; {ISSUED.format(2)}": "no invoice bears 1",
+    f"{COUNTED}; {ISSUED.format(1)}": "does not stand in the journal",
+    f"""{COUNTED}; {ISSUED.format(1)};
+    INSERT INTO journal_entries SELECT 'x', 'invoice', id, created_at, currency, 2, 500, 2
+    FROM invoices; INSERT INTO journal_postings VALUES ('x', 0, 'buyer', 'grid', 1),
+    ('x', 1, 'seller', 'windco', -1)""": "does not stand in the journal",
+    """INSERT INTO journal_entries SELECT 'x', 'invoice', id, created_at, currency, 2, 500, 2
+    FROM invoices; INSERT INTO journal_postings VALUES ('x', 0, 'buyer', 'grid', 1202),
+    ('x', 1, 'seller', 'windco', -1202)""": "is not issued",
     """INSERT INTO journal_entries SELECT 'x', 'invoice', id, created_at, currency, 2, 500, 1
     FROM invoices; INSERT INTO journal_postings VALUES ('x', 0, 'tax', 'grid', 1)""": "sum to 0",
     """INSERT INTO journal_entries SELECT 'x', 'invoice', id, created_at, currency, 2, 500, 4
@@ -81,7 +101,7 @@ UNBALANCED = {
 
 
 def test_unbalanced_money_is_refused(exchange: Any) -> None:
-    """An entry that does not sum to zero or lacks postings, an invoice that is not its lines."""
+    """An entry that is not zero or not whole; an invoice without its lines, number or entry."""
     billed(exchange, "meter", finalise=False)
     for statement, rule in UNBALANCED.items():
         with pytest.raises(DBAPIError, match=rule), exchange.engine.begin() as connection:
