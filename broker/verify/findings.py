@@ -6,7 +6,7 @@ Ranges that touch are joined, so that a long stretch is one line, not one a segm
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from broker.verify.report import RANGES_MAX, Difference, Range
+from broker.verify.report import RANGES_MAX, Difference, Range, Unbilled
 
 _DIFFERENCES_MAX = 1_000
 
@@ -33,6 +33,7 @@ class Findings:
     undeliverable: list[Range] = field(default_factory=list)
     chain_only: list[Range] = field(default_factory=list)
     gaps: list[Range] = field(default_factory=list)
+    unbilled: list[Unbilled] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
     source_records: Counter[str] = field(default_factory=Counter)
     valid_records: Counter[str] = field(default_factory=Counter)
@@ -44,6 +45,11 @@ class Findings:
         self.differences_total += 1
         if len(self.differences) < _DIFFERENCES_MAX:
             self.differences.append(difference)
+
+    def late(self, unbilled: Unbilled) -> None:
+        """Keep a period that nobody has billed, within the bound."""
+        if len(self.unbilled) < RANGES_MAX:
+            self.unbilled.append(unbilled)
 
     def tally(self, subscription: str) -> Tally:
         """The tally of a subscription."""

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from broker.verify import bills, journal, statement
 from broker.verify.control import History
 from broker.verify.findings import Findings
-from broker.verify.owed import Close, owed
-from broker.verify.report import Amount, Difference
+from broker.verify.owed import Close, Owed, overdue, owed
+from broker.verify.report import Amount, Difference, Unbilled
 from broker.verify.rules import Subscription
 from broker.verify.spending import Spending
 from broker.verify.statement import Invoice, shown
@@ -22,7 +22,10 @@ from broker.verify.walk import Walk
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """The recount of invoices and journal. `whole`: of all products, so that numbers are too."""
+    """The recount of invoices and journal. `whole`: of all products, so that numbers are too.
+
+    `now_ms`: by the clock, to tell what is late.
+    """
 
     engine: Engine
     history: History
@@ -30,6 +33,7 @@ class Money:
     findings: Findings
     products: tuple[str, ...]
     whole: bool
+    now_ms: int
     closes: dict[str, list[Close]] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     invoiced: list[str] = field(default_factory=list)
@@ -155,7 +159,9 @@ class Money:
         named: Sequence[tuple[int, int]],
     ) -> None:
         """Name bills that nobody has made, unless their usage was named already."""
+        due: set[tuple[int, int]] = set()
         for one in owed(member, terms, self.closes[member.product], last, self.spending):
+            due.add((one.term.pin.at_ms, one.period.first_ms))
             within = (first < one.through_ms and one.first_ms < end for first, end in named)
             if one.records and any(within):
                 continue
@@ -170,6 +176,10 @@ class Money:
                 f"{one.term.pin.plan} version {one.term.pin.version}",
                 period_ms=(one.first_ms, one.through_ms),
             )
+
+        for one in overdue(member, terms, last, self.spending, now_ms=self.now_ms):
+            if (one.term.pin.at_ms, one.period.first_ms) not in due:
+                self.findings.late(_late(member, one))
 
     def _strangers(self) -> None:
         """Invoices of subscriptions that the control log never activated."""
@@ -213,6 +223,20 @@ class Money:
                 else (invoice.period_first_ms, invoice.through_ms),
             )
         )
+
+
+def _late(member: Subscription, one: Owed) -> Unbilled:
+    pin = one.term.pin
+    return Unbilled(
+        product=member.product,
+        subscription=member.id,
+        plan=f"plan {pin.plan} version {pin.version}",
+        first_ms=one.first_ms,
+        end_ms=one.through_ms,
+        records=one.records,
+        amount=shown(one.bill.total),
+        currency=one.term.version.price["currency"],
+    )
 
 
 def _key(invoice: Invoice) -> tuple[int, int]:

@@ -20,7 +20,9 @@ from broker.verify.spending import Spending
 from broker.verify.statement import Invoice
 from broker.verify.terms import Term, pins_of
 
-_EVER_MS = 2**62
+_EVER = 2**62
+# Closing by proof takes seconds, or as long as a partition stands still.
+_LATE_MS = 60 * 60 * 1000
 
 
 class Close(NamedTuple):
@@ -70,6 +72,30 @@ def owed(
                 if one is not None:
                     seen.add(key)
                     yield one
+
+
+def overdue(
+    member: Subscription,
+    terms: Sequence[Term],
+    last: Mapping[tuple[int, int], Invoice],
+    spending: Spending,
+    *,
+    now_ms: int,
+) -> Iterator[Owed]:
+    """What a close of an hour ago would bill for good: its time is past, or its subscription over.
+
+    Args:
+        member: the subscription, by the control log.
+        terms: its plan versions' times.
+        last: by moment of the pin and first moment of the period, the last invoice there is.
+        spending: what was metered.
+        now_ms: by the clock.
+    """
+    close = Close(now_ms - _LATE_MS, _EVER, interim=False)
+    over = _over(member, close, spending)
+    for one in owed(member, terms, [close], last, spending):
+        if over or one.period.end_ms <= close.end_ms:
+            yield one
 
 
 def _known(member: Subscription, terms: Sequence[Term], close: Close) -> Iterator[Term]:
@@ -135,4 +161,4 @@ def _over(member: Subscription, close: Close, spending: Spending) -> bool:
     ended_ms = member.spans[-1][1] if member.ended else None
     if ended_ms is None or ended_ms > close.end_ms or member.active.seqs[-1] > close.seq:
         return False
-    return not any(spending.between(member.id, close.end_ms, _EVER_MS))
+    return not any(spending.between(member.id, close.end_ms, _EVER))

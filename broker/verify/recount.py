@@ -8,6 +8,7 @@ Shares no routing, metering or rating code with what it recounts (`.importlinter
 Reads only, and forward: memory is bounded whatever the topics hold.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -76,6 +77,7 @@ def recount_log(
     database: Engine,
     *,
     product: str | None = None,
+    now_ms: int | None = None,
     timeout_s: float = _TIMEOUT_S,
     ledger_wait_s: float = _LEDGER_WAIT_S,
     progress: Callable[[str], None] = lambda _said: None,
@@ -86,6 +88,7 @@ def recount_log(
         log: Kafka, or memory.
         database: PostgreSQL.
         product: `organisation/product`, or all of them.
+        now_ms: tells which billing periods are over; default this machine's clock.
         timeout_s: bounds each call to the log.
         ledger_wait_s: how long to wait, in all, for a ledger that has not caught up.
         progress: is told what is being read.
@@ -94,7 +97,14 @@ def recount_log(
     group = log.consumer(ROUTER_GROUP, instance="weir-verify")
     try:
         readers.greet(CONTROL_TOPIC, timeout_s=min(timeout_s, _GREETING_S))
-        work = _Recount(readers, group, database, timeout_s=timeout_s, progress=progress)
+        work = _Recount(
+            readers,
+            group,
+            database,
+            now_ms=time.time_ns() // 1_000_000 if now_ms is None else now_ms,
+            timeout_s=timeout_s,
+            progress=progress,
+        )
         return work.report(product, Patience(ledger_wait_s))
     finally:
         group.close(timeout_s=timeout_s)
@@ -108,12 +118,14 @@ class _Recount:
         group: Consumer,
         database: Engine,
         *,
+        now_ms: int,
         timeout_s: float,
         progress: Callable[[str], None],
     ) -> None:
         self._readers = readers
         self._group = group
         self._database = database
+        self._now_ms = now_ms
         self._timeout_s = timeout_s
         self._progress = progress
         self._findings = Findings()
@@ -134,7 +146,13 @@ class _Recount:
                 raise NotFoundError("product", product)
             products = {product: products[product]}
         money = Money(
-            self._database, folded, self._spending, findings, tuple(products), product is None
+            self._database,
+            folded,
+            self._spending,
+            findings,
+            tuple(products),
+            whole=product is None,
+            now_ms=self._now_ms,
         )
         money.prepare()
         log.advance()  # to the closes of those invoices
@@ -172,6 +190,7 @@ class _Recount:
             undeliverable=tuple(findings.undeliverable),
             chain_only=tuple(findings.chain_only),
             gaps=tuple(findings.gaps),
+            unbilled=tuple(findings.unbilled),
         )
 
     def _partition(

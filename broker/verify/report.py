@@ -6,6 +6,7 @@ recount ──▶ Report ──▶ to_json(), to_table()
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 RANGES_MAX = 10_000
@@ -55,6 +56,35 @@ class Range:
     next_offset: int
     why: str
     records: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unbilled:
+    """A billing period that is over and that no close has reached: no difference, but late.
+
+    Billing time `[first_ms, end_ms)`; `amount`, in `currency`, is the total of the bill that
+    is still to be made.
+    """
+
+    product: str
+    subscription: str
+    plan: str
+    first_ms: int
+    end_ms: int
+    records: int
+    amount: str
+    currency: str
+
+    def __str__(self) -> str:
+        first, end = (
+            datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+            for at_ms in (self.first_ms, self.end_ms)
+        )
+        return (
+            f"{self.product}, {self.subscription}, billing time [{first}, {end}): "
+            f"{self.records:,} records, {self.amount} {self.currency} under {self.plan}; "
+            "it is over, and no close has reached it"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +171,7 @@ class Report:
     undeliverable: tuple[Range, ...]
     chain_only: tuple[Range, ...]
     gaps: tuple[Range, ...]
+    unbilled: tuple[Unbilled, ...]
 
     @property
     def agrees(self) -> bool:

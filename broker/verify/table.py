@@ -21,6 +21,10 @@ def table(report: Report) -> str:
     _ranges(console, "undeliverable (not billed)", report.undeliverable)
     _ranges(console, "chain only (not compared)", report.chain_only)
     _ranges(console, "gap", report.gaps)
+    for late in report.unbilled[:_RANGES_SHOWN]:
+        console.print(f"not yet billed: {late}", soft_wrap=True)
+    if len(report.unbilled) > _RANGES_SHOWN:
+        console.print(f"not yet billed: {len(report.unbilled) - _RANGES_SHOWN} more periods")
     for difference in report.differences:
         console.print(f"DIFFERS  {difference}", soft_wrap=True)
     hidden = report.differences_total - len(report.differences)

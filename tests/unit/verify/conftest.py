@@ -190,7 +190,14 @@ class Exchange:
 
     def recount(self, product: str | None = None) -> Report:
         """The recount, without waiting for a ledger."""
-        return recount_log(self.log, self.database, product=product, timeout_s=1, ledger_wait_s=0.0)
+        return recount_log(
+            self.log,
+            self.database,
+            product=product,
+            now_ms=self.clock.ms,
+            timeout_s=1,
+            ledger_wait_s=0.0,
+        )
 
 
 def segments_of(log: MemoryLog) -> Iterator[tuple[int, bytes, Segment]]:

@@ -38,6 +38,7 @@ def report(count: SubscriptionCount, *chain_only: Range) -> Report:
         undeliverable=(),
         chain_only=chain_only,
         gaps=(),
+        unbilled=(),
     )
 
 
