@@ -231,7 +231,7 @@ def _late(member: Subscription, one: Owed) -> Unbilled:
         product=member.product,
         subscription=member.id,
         plan=f"plan {pin.plan} version {pin.version}",
-        first_ms=one.first_ms,
+        first_ms=max(one.first_ms, one.period.first_ms),
         end_ms=one.through_ms,
         records=one.records,
         amount=shown(one.bill.total),

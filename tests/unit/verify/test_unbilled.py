@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from sqlalchemy import insert
 
 from broker.domain import events as ev
+from broker.store.billing import PeriodCloseRow
 from broker.verify.report import Report
 
 from .conftest import BUYERS, PRODUCT, Exchange
@@ -12,6 +14,7 @@ from .conftest import BUYERS, PRODUCT, Exchange
 HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS
 # The clock starts on 2023-11-14; months are Berlin's.
+NOVEMBER_MS = 1_698_793_200_000
 DECEMBER_MS = 1_701_385_200_000
 
 
@@ -36,7 +39,7 @@ def test_time_is_past(used: Exchange) -> None:
     report = used.recount()
     assert late(report) == set(BUYERS)
     one = report.unbilled[0]
-    assert (one.product, one.end_ms) == (PRODUCT, DECEMBER_MS)
+    assert (one.product, one.first_ms, one.end_ms) == (PRODUCT, NOVEMBER_MS, DECEMBER_MS)
     assert (one.records, one.amount, one.currency) == (7, "0.7", "EUR")
     assert "not yet billed: acme/wind, care/turbines, billing time [" in report.to_table()
     assert "7 records, 0.7 EUR under plan p version 1" in report.to_table()
@@ -56,6 +59,29 @@ def test_subscription_ended(used: Exchange) -> None:
     assert late(used.recount()) == set()
     used.clock.ms += DAY_MS
     assert late(used.recount()) == {"trial/month"}
+
+
+def test_closed_and_not_billed(used: Exchange) -> None:
+    """Once a close that reaches it has been billed, it is a difference, and that alone."""
+    used.publish(ev.PeriodClosing(PRODUCT, DECEMBER_MS))
+    used.clock.ms = DECEMBER_MS + DAY_MS
+    used.route()
+    close = {
+        "product": PRODUCT,
+        "end_ms": DECEMBER_MS,
+        "seq": used.seq,
+        "finalise": True,
+        "interim": False,
+        "requested_at": used.clock.now(),
+        "requested_by": "op",
+        "settled_at": used.clock.now(),
+        "billed_through": "",
+    }
+    with used.database.begin() as connection:
+        connection.execute(insert(PeriodCloseRow), [close])
+    report = used.recount()
+    assert {one.subscription for one in report.differences} == set(BUYERS)
+    assert report.unbilled == ()
 
 
 def test_nothing_due(exchange: Exchange) -> None:
