@@ -92,7 +92,7 @@ def properties(
     if use == "registry":
         organisation, _ = split_id("--account", where["account"])
         token = read_secret(token_file, field="--token-file") or TOKEN_PLACEHOLDER
-        url = api_config(home_from(os.environ, where["home"])).url
+        url = _api_url(where["home"])
         registry = Registry(url=f"{url}/registry", organisation=organisation, token=token)
         found = registry_settings(registry, language=language)
         text = render_registry(registry, language=language)
@@ -194,6 +194,12 @@ def _config(
         ),
         organisation,
     )
+
+
+def _api_url(home: str | None) -> str:
+    """Where the API is. Asked as nobody, since what needs no token must not ask for one."""
+    nobody = {**os.environ, "WEIR_TOKEN_FILE": "", "WEIR_TOKEN": TOKEN_PLACEHOLDER}
+    return api_config(home_from(os.environ, home), nobody).url
 
 
 def _api_clock(home: str | None) -> datetime | None:
