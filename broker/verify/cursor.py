@@ -11,7 +11,9 @@ from itertools import chain
 from broker.errors import LogTimeoutError
 from broker.log.ports import EMPTY, Reader, Records, TopicPartition
 
-_FIRST_FETCH_RECORDS = 2_000
+# Until a record was seen it may be as large as Kafka allows; then the estimate falls step by step.
+_FIRST_RECORD_BYTES = 1024 * 1024
+_ESTIMATE_FALLS = 8
 _FETCH_RECORDS_MAX = 50_000
 _SAMPLE_RECORDS = 100
 # A transaction takes milliseconds to show everywhere; one that hangs is not waited for.
@@ -25,7 +27,7 @@ class Cursor:
         reader: reads committed records.
         partition: which.
         open_end: the partition's end with open transactions.
-        fetch_bytes: about how much to hold at a time.
+        fetch_bytes: about how much to fetch at a time, by the size of the records before.
         timeout_s: bounds each call to the log.
     """
 
@@ -50,7 +52,7 @@ class Cursor:
         self._buffer = EMPTY
         self._index = 0
         self._next = offsets.start
-        self._record_bytes = fetch_bytes / _FIRST_FETCH_RECORDS
+        self._record_bytes = float(_FIRST_RECORD_BYTES)
 
     def fetch_ahead(self) -> None:
         """Let the log begin to fetch, beside what is read of others until the first `peek`."""
@@ -148,7 +150,7 @@ class Cursor:
         step = max(1, len(records) // _SAMPLE_RECORDS)
         sampled = records.values[::step]
         held = sum(map(len, filter(None, sampled))) / len(sampled)
-        self._record_bytes = max(self._record_bytes / 2, held + 100)
+        self._record_bytes = max(self._record_bytes / _ESTIMATE_FALLS, held + 100)
 
 
 def joined(runs: list[Records]) -> Records:

@@ -1,4 +1,9 @@
-"""Readers: clients of the log, shared out so that cursors which take turns keep their own."""
+"""Readers: clients of the log, shared out so that cursors which take turns keep their own.
+
+A cursor holds at most what one fetch brings, its share of 256 MiB, and with it the segment that it
+is asked for; where retention cut into a topic, two segments more, in which it is looked for. A
+product with more than a thousand topics has a quarter of a MiB for each all the same.
+"""
 
 from broker.errors import LogTimeoutError
 from broker.log.ports import Log, Reader, TopicPartition

@@ -21,7 +21,7 @@ def test_younger_records_wait() -> None:
         log.reader(committed=True),
         TopicPartition("t", 0),
         open_end=lambda: 0,
-        fetch_bytes=1_000,
+        fetch_bytes=10_000_000,
         timeout_s=1,
     )
     write(log, b"c")
