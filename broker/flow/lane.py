@@ -20,7 +20,9 @@ from broker.domain.policy import Policy
 from broker.errors import (
     ControlLogError,
     DeliveryUnwritableError,
+    FencedError,
     LogAbortableError,
+    LogTimeoutError,
     PoisonedBatchError,
     TopicUnwritableError,
     UnavailableError,
@@ -34,6 +36,7 @@ from broker.flow.commit import commit
 from broker.flow.count import count
 from broker.flow.enforce import enforce, may_be_new
 from broker.flow.meter import meter
+from broker.flow.pace import Pace
 from broker.flow.partitions import topics_of
 from broker.flow.route import route
 from broker.flow.settings import LaneSettings
@@ -69,6 +72,7 @@ class Lane:
         self._uncommitted = log.reader(committed=False)
         self._tail = PolicyTail(self._committed)
         self._blame = Blame(settings.hold_s)
+        self._pace = Pace()
         self._begun_s = 0.0
         self._failures = 0
         self._clients: Clients | None = None
@@ -125,15 +129,14 @@ class Lane:
         if not self._topics:
             return None
         clients = self._opened()
-        fetched = clients.source.fetch()
+        share = self._pace.share
+        fetched, group = clients.source.fetch(self._tail.policy, share=share)
         if clients.partitions.failure is not None:
             raise clients.partitions.failure
-        # Taken when the batch is polled and kept with it: see `commit`.
-        group = clients.consumer.group_metadata()
         clients.consumer.pause(sorted(clients.partitions.stopped))
         policy, now_ms = self._tail.policy, self._clock.now_ms()
         clients.partitions.go_on(now_ms)
-        batches = clients.source.batches(fetched, policy, now_ms=now_ms)
+        batches = clients.source.batches(fetched, policy, now_ms=now_ms, share=share)
         busy = {batch.partition for batch in batches}
         busy |= {one.partition for one in fetched if one.records}
         batches += clients.source.idle(policy, busy, now_ms=now_ms)
@@ -165,10 +168,11 @@ class Lane:
         producer = self._current(batches).producer
         # One bound for the whole set, or a wide fan-out would outlast the transaction.
         deadline_s = self._clock.monotonic() + self._settings.send_timeout_s
-        return tuple(
-            route(one, producer, timeout_s=max(0.0, deadline_s - self._clock.monotonic()))
-            for one in enforced
-        )
+
+        def left_s() -> float:
+            return deadline_s - self._clock.monotonic()
+
+        return tuple(route(one, producer, left_s=left_s) for one in enforced)
 
     def meter(self, batches: BatchSet, routed: tuple[Routed, ...]) -> tuple[Metered, ...]:
         """One segment a batch, in chain order.
@@ -194,6 +198,7 @@ class Lane:
         """Commit the open transaction; the chains move on only when it has."""
         clients = self._current(batches)
         self._check_topics(clients, batches)
+        self._check_policy(metered)
         after = commit(
             metered,
             clients.partitions.chains,
@@ -207,7 +212,9 @@ class Lane:
         self._in_flight = None
         self._blame.committed(metered)
         count(metered)
-        metrics.TRANSACTION_SECONDS.observe(self._clock.monotonic() - self._begun_s)
+        took_s = self._clock.monotonic() - self._begun_s
+        self._pace.committed(took_s)
+        metrics.TRANSACTION_SECONDS.observe(took_s)
         _log.debug("transaction committed", segments=len(metered))
 
     def fail(self, error: WeirError) -> None:
@@ -220,6 +227,8 @@ class Lane:
         batches, self._in_flight = self._in_flight, None
         _log.warning("batch set failed", error=str(error), kind=type(error).__name__)
         metrics.TRANSACTIONS.labels(outcome=type(error).__name__).inc()
+        if isinstance(error, (FencedError, LogTimeoutError)) and batches is not None:
+            self._pace.timed_out()
         if isinstance(error, ControlLogError):
             raise_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC, str(error))
         if isinstance(error, _ABORTABLE) and batches is not None:
@@ -335,6 +344,15 @@ class Lane:
             if actual != batch.product.topic_id:
                 stop_recreated(clients, batch.partition, actual)
                 raise PoisonedBatchError(f"topic {batch.partition.topic}: was recreated")
+
+    def _check_policy(self, metered: tuple[Metered, ...]) -> None:
+        """A slow batch set is not committed under a policy that has changed meanwhile."""
+        if not self._policy_is_old():
+            return
+        now_s, timeout_s = self._clock.monotonic(), self._settings.policy_check_timeout_s
+        policy = self._tail.advance(now_s=now_s, timeout_s=timeout_s)
+        if any(one.segment.seq != policy.seq for one in metered):
+            raise PoisonedBatchError(f"batch set: the policy has gone on to seq {policy.seq}")
 
     def _abort(self, clients: Clients) -> None:
         # Flush first: abort without it turns fatal after a few turns (KIP-890).

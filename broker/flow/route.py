@@ -6,22 +6,23 @@ Runs inside the transaction that the lane has begun. Decides nothing (`enforce` 
 commits nothing (`commit` does), so what fails here leaves nothing that a buyer can see.
 """
 
+from collections.abc import Callable
 from hashlib import sha256
 
 from broker.domain.reasons import Reason
-from broker.errors import DeliveryUnwritableError, TopicUnwritableError
+from broker.errors import DeliveryUnwritableError, LogTimeoutError, TopicUnwritableError
 from broker.flow.batch import Batch, Enforced, Refusal, Routed
 from broker.flow.weigh import record_bytes
 from broker.log.ports import Headers, Producer, Records
 
 
-def route(enforced: Enforced, producer: Producer, *, timeout_s: float) -> Routed:
+def route(enforced: Enforced, producer: Producer, *, left_s: Callable[[], float]) -> Routed:
     """Produce one batch to every topic it goes to. Blocks: call it off the event loop.
 
     Shapes: one batch of one source partition. Each delivery holds its records in offset order, as
     the buyer gets them; source partition p goes to delivery partition p.
-    Units: record timestamps are append time in ms since 1970 UTC; `timeout_s` bounds the wait for
-    room in the producer's queue, per topic.
+    Units: record timestamps are append time in ms since 1970 UTC; `left_s` says how many seconds
+    the batch set still has, and is asked before every topic.
 
     Returns:
         What was handed over, for `meter` to count. Handed over is not delivered: only the
@@ -31,19 +32,26 @@ def route(enforced: Enforced, producer: Producer, *, timeout_s: float) -> Routed
         DeliveryUnwritableError: names a subscription whose topic cannot be written. The lane
             aborts, holds back that subscription alone and tries the batch again without it.
         TopicUnwritableError: the quarantine topic cannot be written.
-        LogTimeoutError: no room within `timeout_s`. The lane rebuilds its clients.
+        LogTimeoutError: the batch set was not queued in time. The lane rebuilds its clients, and
+            takes less.
     """
     partition = enforced.batch.partition.partition
+
+    def send(topic: str, records: Records) -> None:
+        timeout_s = left_s()
+        if timeout_s <= 0:
+            raise LogTimeoutError(f"{topic}: the batch set was not queued in time")
+        producer.send(topic, partition, records, timeout_s=timeout_s)
+
     for delivery in enforced.deliveries:
         topic = delivery.subscription.delivery_topic
         try:
-            producer.send(topic, partition, delivery.records, timeout_s=timeout_s)
+            send(topic, delivery.records)
         except TopicUnwritableError as error:
             raise DeliveryUnwritableError(delivery.subscription.id, topic) from error
     if enforced.refusals:
         copies = _quarantined(enforced.batch, enforced.refusals)
-        topic = enforced.batch.product.quarantine_topic
-        producer.send(topic, partition, copies, timeout_s=timeout_s)
+        send(enforced.batch.product.quarantine_topic, copies)
     return Routed(enforced)
 
 

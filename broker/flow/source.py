@@ -2,8 +2,8 @@
 
     poll ──Fetched──▶ source ──BatchSet──▶ enforce
 
-Bounded in records, output bytes and time. What is beyond the bound waits here, and is dropped when
-the lane seeks back or the partition leaves.
+Bounded in records, output records, output bytes, bytes to decode, and time. What is beyond the
+bound waits here, and is dropped when the lane seeks back or the partition leaves.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,11 @@ from broker.errors import PoisonedBatchError
 from broker.flow.batch import Batch
 from broker.flow.chain import Chain
 from broker.flow.partitions import Gap, Partitions, products_by_topic
+from broker.flow.room import Room
 from broker.flow.settings import LaneSettings
 from broker.flow.weigh import billed_bytes
 from broker.flow.window import cut
-from broker.log.ports import EMPTY, Consumer, Fetched, TopicPartition
+from broker.log.ports import EMPTY, Consumer, Fetched, GroupMetadata, TopicPartition
 
 
 class Source:
@@ -29,35 +30,52 @@ class Source:
         self._partitions = partitions
         self._settings = settings
         self._waiting: list[Fetched] = []
+        self._group: GroupMetadata | None = None
 
-    def fetch(self) -> list[Fetched]:
-        """What waits, or else what a poll brings; of routable partitions alone."""
-        waiting, self._waiting = self._waiting, []
-        fetched = waiting or self._consumer.poll(
-            records_max=self._settings.records_max, timeout_s=self._settings.poll_timeout_s
-        )
+    def fetch(self, policy: Policy, *, share: float) -> tuple[list[Fetched], GroupMetadata]:
+        """What waits, or else what a poll brings; of routable partitions alone.
+
+        Args:
+            policy: says how many deliveries a record may become.
+            share: of the bounds, as `Pace` has it.
+
+        Returns:
+            What was fetched, and the group's metadata as of the poll that brought it: what waits
+            keeps its own, see `commit`.
+        """
+        fetched, self._waiting = self._waiting, []
+        if not fetched or self._group is None:
+            fetched = self._consumer.poll(
+                records_max=self._records_max(policy, share),
+                timeout_s=self._settings.poll_timeout_s,
+            )
+            self._group = self._consumer.group_metadata()
         routable = set(self._partitions.routable())
-        return [one for one in fetched if one.partition in routable]
+        return [one for one in fetched if one.partition in routable], self._group
 
     def forget(self) -> None:
         """Drop what waits: reading goes on from the committed offsets."""
         self._waiting.clear()
 
-    def batches(self, fetched: Iterable[Fetched], policy: Policy, *, now_ms: int) -> list[Batch]:
-        """Batches in chain order within each partition, within the bound on output bytes."""
+    def batches(
+        self, fetched: Iterable[Fetched], policy: Policy, *, now_ms: int, share: float
+    ) -> list[Batch]:
+        """Batches in chain order within each partition, within a share of the bounds."""
         batches: list[Batch] = []
         products = products_by_topic(policy)
-        room = self._settings.output_max_bytes
+        room = Room(self._settings, share)
+        waiting: set[TopicPartition] = set()
         for one in fetched:
-            if room <= 0:
+            if room.full or one.partition in waiting:
                 self._waiting.append(one)
                 continue
             product = products[one.partition.topic]
             if product.ended:
                 continue
-            fan_out = max(1, len(product.active()))
-            kept, size_bytes = self._fit(self._fresh(one), room // fan_out)
-            room -= size_bytes * fan_out
+            kept, size_bytes, rest = room.take(self._fresh(one), product)
+            if rest is not None:
+                self._waiting.append(rest)
+                waiting.add(one.partition)
             batches += self._of_partition(kept, product, size_bytes, now_ms=now_ms)
         return batches
 
@@ -94,22 +112,13 @@ class Source:
         keep = [i for i, offset in enumerate(records.offsets) if offset >= next_offset]
         return replace(fetched, records=records.take(keep))
 
-    def _fit(self, fetched: Fetched, room_bytes: int) -> tuple[Fetched, int]:
-        """The part that fits, at least one record, and its bytes; the rest waits."""
-        records = fetched.records
-        size_bytes = billed_bytes(records)
-        if size_bytes <= room_bytes or len(records) <= 1:
-            return fetched, size_bytes
-        count = max(1, len(records) * room_bytes // size_bytes)
-        rest = replace(
-            fetched,
-            records=records.slice(count, len(records)),
-            position=records.offsets[count],
-        )
-        self._waiting.append(rest)
-        fits = records.slice(0, count)
-        kept = Fetched(fetched.partition, fits, next_offset=records.offsets[count])
-        return kept, billed_bytes(fits)
+    def _records_max(self, policy: Policy, share: float) -> int:
+        """No more than a few sets: while they are worked off, the group is not polled."""
+        rules = products_by_topic(policy)
+        topics = {tp.topic for tp in self._partitions.routable()} & rules.keys()
+        fan_out = max((len(rules[topic].active()) for topic in topics), default=1)
+        deliverable = int(self._settings.output_records_max * share) // max(1, fan_out)
+        return min(self._settings.records_max, max(1, deliverable))
 
     def _of_partition(
         self, fetched: Fetched, product: ProductRule, size_bytes: int, *, now_ms: int

@@ -6,6 +6,7 @@ Memory is bounded: 64 MiB fetched ahead a consumer, 128 MiB waiting in a produce
 from typing import TypeAlias
 
 from broker.config import KafkaConfig
+from broker.log.ports import TRANSACTION_TIMEOUT_S
 
 Settings: TypeAlias = dict[str, str | int | float | bool]
 
@@ -14,8 +15,6 @@ MIB = 1024 * KIB
 
 # What our producers may send. A topic's own max.message.bytes decides below that.
 MESSAGE_MAX_BYTES = 16 * MIB
-# A client's transaction that stands still longer is aborted by the broker, and the client fenced.
-TRANSACTION_TIMEOUT_S = 15.0
 
 
 def client(config: KafkaConfig, client_id: str) -> Settings:

@@ -13,6 +13,9 @@ from typing import NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes | None]]
 
+# A transaction that stands still longer is aborted by the broker, and its producer fenced.
+TRANSACTION_TIMEOUT_S = 15.0
+
 
 class TopicPartition(NamedTuple):
     """One partition of one topic."""
