@@ -8,6 +8,7 @@ an id seen after the poll was the id during it.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 
+from broker.errors import LogError, PoisonedBatchError
 from broker.log.ports import Reader
 
 
@@ -23,9 +24,17 @@ class TopicGuard:
         """Start asking; call what it gives to wait for the ids, a bounded time.
 
         Raises:
-            LogTimeoutError: from the wait, where Kafka did not answer in time.
+            PoisonedBatchError: from the wait, where Kafka did not answer in time, or said no.
+                Nothing was committed and the clients are good: abort, ask again with the retry.
         """
         asked: Future[dict[str, str]] = self._executor.submit(
             self._reader.topic_ids, topics, timeout_s=self._timeout_s
         )
-        return asked.result
+
+        def confirmed() -> Mapping[str, str]:
+            try:
+                return asked.result()
+            except LogError as error:
+                raise PoisonedBatchError(f"topics not confirmed since the poll: {error}") from error
+
+        return confirmed
