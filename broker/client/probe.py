@@ -10,21 +10,21 @@ sees and nobody pays.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import confluent_kafka as ck
 from confluent_kafka import KafkaException
 
 from broker.client import probe_topic
+from broker.client.probe_clock import clock
 from broker.client.probe_route import addresses, no_route, speaks
-from broker.client.probe_step import Finding, StepFailedError, Told
+from broker.client.probe_step import Finding, StepFailedError, Told, take
 from broker.config import KafkaConfig
 from broker.log.kafka_errors import LIBRDKAFKA
 
 _TIMEOUT_S = 10.0
 _POLL_S = 0.1
-SKEW_MAX = timedelta(seconds=5)
 _CLEAR_TEXT = {"SASL_PLAINTEXT", "PLAINTEXT"}
 
 
@@ -60,7 +60,6 @@ def probe(
         now: this machine's clock.
         api_clock: the API's; None where there is none to ask.
     """
-    findings: list[Finding] = []
     appended: list[datetime] = []
     steps: list[tuple[str, Callable[[], str]]] = [
         ("route", lambda: _route(config)),
@@ -76,14 +75,8 @@ def probe(
         steps.append(
             ("write", lambda: probe_topic.write(config, target, wish.transactional_id, appended))
         )
-    steps.append(("clock", lambda: _clock(now, api_clock, appended)))
-    for name, step in steps:
-        try:
-            findings.append(Finding(name, True, step()))
-        except StepFailedError as failure:
-            findings.append(Finding(name, False, str(failure)))
-            break
-    return findings
+    steps.append(("clock", lambda: clock(now, api_clock, appended)))
+    return take(steps)
 
 
 def _route(config: KafkaConfig) -> str:
@@ -163,22 +156,3 @@ def _wrong_password(config: KafkaConfig, said: str) -> str:
         "password is wrong, or the account was deleted. A client would show nothing but time-outs "
         f"here. Copy both again, or give the account another password ({said})"
     )
-
-
-def _clock(
-    now: Callable[[], datetime],
-    api_clock: Callable[[], datetime | None],
-    appended: list[datetime],
-) -> str:
-    other = appended[0] if appended else api_clock()
-    whose = "the broker's" if appended else "the API's"
-    if other is None:
-        return "not compared: there is no clock of the exchange to ask"
-    skew = now() - other
-    if abs(skew) > SKEW_MAX:
-        ahead = "ahead of" if skew > timedelta(0) else "behind"
-        raise StepFailedError(
-            f"this machine's clock is {abs(skew).total_seconds():.0f} s {ahead} {whose}: let it "
-            "follow a time server; billing goes by the broker's"
-        )
-    return f"this machine's clock agrees with {whose}"
