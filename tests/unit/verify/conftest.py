@@ -299,3 +299,16 @@ def full_exchange() -> Iterator[Exchange]:
     made = Exchange(validation="full")
     yield made
     made.database.dispose()
+
+
+@pytest.fixture
+def routed(exchange: Exchange) -> Exchange:
+    """Two segments in partition 0, one in partition 1, refused records in both."""
+    exchange.produce(10)
+    exchange.send(TOPIC, 0, [b"{}"])
+    exchange.route()
+    exchange.produce(8, first=100)
+    exchange.produce(3, partition=1, first=200)
+    exchange.route()
+    assert exchange.recount().agrees
+    return exchange

@@ -1,6 +1,9 @@
 """An honest exchange agrees with its recount, whatever went through it."""
 
+import pytest
+
 from broker.domain import events as ev
+from broker.errors import NotFoundError
 from broker.log.ports import TopicPartition
 
 from .conftest import BUYERS, PRODUCT, QUARANTINE, SCHEMA, SUBJECT, TOPIC, Exchange, long
@@ -215,3 +218,9 @@ def test_recreated_source_topic(exchange: Exchange) -> None:
     assert report.agrees
     assert report.chain_only[0].why == "the source topic is gone"
     assert report.subscriptions[0].delivered_records == 6
+
+
+def test_unknown_product(exchange: Exchange) -> None:
+    """A product that there is not is the caller's fault."""
+    with pytest.raises(NotFoundError, match="product acme/none"):
+        exchange.recount("acme/none")
