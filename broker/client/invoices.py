@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from broker.client.paths import word
 from broker.client.reading import value_of
 from broker.client.transport import Transport
 from broker.client.values_billing import Invoice, Payout, Rating
@@ -30,15 +31,17 @@ class Invoices:
 
     def get(self, invoice: str) -> Invoice:
         """One, by its id or its number."""
-        return value_of(Invoice, self._transport.get(f"{_PATH}/{invoice}"))
+        return value_of(Invoice, self._transport.get(f"{_PATH}/{word('invoice', invoice)}"))
 
     def rating(self, invoice: str) -> Rating:
         """What it was rated from, to recount it."""
-        return value_of(Rating, self._transport.get(f"{_PATH}/{invoice}/rating"))
+        return value_of(Rating, self._transport.get(f"{_PATH}/{word('invoice', invoice)}/rating"))
 
     def finalise(self, invoice: str) -> Invoice:
         """Issue a draft, as the seller: it gets its number and never changes again."""
-        return value_of(Invoice, self._transport.post(f"{_PATH}/{invoice}/finalise"))
+        return value_of(
+            Invoice, self._transport.post(f"{_PATH}/{word('invoice', invoice)}/finalise")
+        )
 
     def payouts(self) -> Iterator[Payout]:
         """What the exchange owes you as a seller; for the operator, every seller."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from broker.client.paths import word
 from broker.client.reading import value_of
 from broker.client.transport import Transport
 from broker.client.values import Account, Organisation, Token
@@ -29,7 +30,7 @@ class Organisations:
 
     def get(self, slug: str) -> Organisation:
         """One."""
-        return value_of(Organisation, self._transport.get(f"{_PATH}/{slug}"))
+        return value_of(Organisation, self._transport.get(_organisation(slug)))
 
 
 class Tokens:
@@ -48,17 +49,17 @@ class Tokens:
     ) -> Token:
         """Make one; `.token` is shown in this answer and never again."""
         body = {"name": name, "lifetime_s": lifetime_s}
-        path = f"{_PATH}/{organisation}/tokens"
+        path = f"{_organisation(organisation)}/tokens"
         return value_of(Token, self._transport.post(path, body, idempotency_key=idempotency_key))
 
     def list(self, organisation: str) -> Iterator[Token]:
         """All, revoked ones included."""
-        path = f"{_PATH}/{organisation}/tokens"
+        path = f"{_organisation(organisation)}/tokens"
         return (value_of(Token, one) for one in self._transport.pages(path))
 
     def revoke(self, organisation: str, token_id: str) -> Token:
         """End one at once."""
-        path = f"{_PATH}/{organisation}/tokens/{token_id}"
+        path = f"{_organisation(organisation)}/tokens/{word('token', token_id)}"
         return value_of(Token, self._transport.delete(path))
 
 
@@ -78,27 +79,35 @@ class Accounts:
     ) -> Account:
         """Make one; `.password` is shown in this answer and never again."""
         body = {"name": name, "role": role}
-        path = f"{_PATH}/{organisation}/accounts"
+        path = f"{_organisation(organisation)}/accounts"
         return value_of(Account, self._transport.post(path, body, idempotency_key=idempotency_key))
 
     def list(self, organisation: str) -> Iterator[Account]:
         """All, deleted ones included."""
-        path = f"{_PATH}/{organisation}/accounts"
+        path = f"{_organisation(organisation)}/accounts"
         return (value_of(Account, one) for one in self._transport.pages(path))
 
     def get(self, organisation: str, name: str) -> Account:
         """One."""
-        path = f"{_PATH}/{organisation}/accounts/{name}"
+        path = _account(organisation, name)
         return value_of(Account, self._transport.get(path))
 
     def renew_password(
         self, organisation: str, name: str, *, idempotency_key: str | None = None
     ) -> Account:
         """Give it another password; the old one stops working."""
-        path = f"{_PATH}/{organisation}/accounts/{name}/password"
+        path = f"{_account(organisation, name)}/password"
         return value_of(Account, self._transport.post(path, idempotency_key=idempotency_key))
 
     def delete(self, organisation: str, name: str) -> Account:
         """End it: its rights go first, then the user, within seconds."""
-        path = f"{_PATH}/{organisation}/accounts/{name}"
+        path = _account(organisation, name)
         return value_of(Account, self._transport.delete(path))
+
+
+def _organisation(slug: str) -> str:
+    return f"{_PATH}/{word('organisation', slug)}"
+
+
+def _account(organisation: str, name: str) -> str:
+    return f"{_organisation(organisation)}/accounts/{word('account', name)}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from broker.client.paths import object_id
 from broker.client.reading import value_of
 from broker.client.transport import Transport
 from broker.client.values import Plan, PlanVersion
@@ -29,7 +30,7 @@ class Plans:
 
     def get(self, plan_id: str) -> Plan:
         """One."""
-        return value_of(Plan, self._transport.get(f"{_PATH}/{plan_id}"))
+        return value_of(Plan, self._transport.get(f"{_PATH}/{object_id('plan', plan_id)}"))
 
     def draft(
         self,
@@ -50,18 +51,18 @@ class Plans:
             terms: any of delivery_retention_ms, approval, terms.
         """
         body = {"price": dict(price), "period": dict(period), **terms}
-        path = f"{_PATH}/{plan_id}/versions"
+        path = f"{_PATH}/{object_id('plan', plan_id)}/versions"
         made = self._transport.post(path, body, idempotency_key=idempotency_key)
         return value_of(PlanVersion, made)
 
     def versions(self, plan_id: str) -> Iterator[PlanVersion]:
         """Its versions, oldest first."""
-        path = f"{_PATH}/{plan_id}/versions"
+        path = f"{_PATH}/{object_id('plan', plan_id)}/versions"
         return (value_of(PlanVersion, one) for one in self._transport.pages(path))
 
     def version(self, plan_id: str, number: int) -> PlanVersion:
         """One version."""
-        path = f"{_PATH}/{plan_id}/versions/{number}"
+        path = f"{_PATH}/{object_id('plan', plan_id)}/versions/{number}"
         return value_of(PlanVersion, self._transport.get(path))
 
     def publish(self, plan_id: str, number: int, *, if_match: int | None = None) -> PlanVersion:
@@ -73,5 +74,5 @@ class Plans:
         return self._act(plan_id, number, "withdraw", if_match)
 
     def _act(self, plan_id: str, number: int, act: str, if_match: int | None) -> PlanVersion:
-        path = f"{_PATH}/{plan_id}/versions/{number}/{act}"
+        path = f"{_PATH}/{object_id('plan', plan_id)}/versions/{number}/{act}"
         return value_of(PlanVersion, self._transport.post(path, if_match=if_match))

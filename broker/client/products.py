@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from broker.client.paths import object_id
 from broker.client.reading import value_of
 from broker.client.transport import Transport
 from broker.client.values import Offer, Product, ProductCheck
@@ -41,7 +42,7 @@ class Products:
         self, product_id: str, *, if_match: int | None = None, **changes: str | int
     ) -> Product:
         """Change any of title, description, classification, partitions, retention_ms."""
-        path = f"{_PATH}/{product_id}"
+        path = f"{_PATH}/{object_id('product', product_id)}"
         return value_of(Product, self._transport.patch(path, changes, if_match=if_match))
 
     def publish(self, product_id: str, *, if_match: int | None = None) -> Product:
@@ -58,11 +59,13 @@ class Products:
 
     def get(self, product_id: str) -> Product:
         """One."""
-        return value_of(Product, self._transport.get(f"{_PATH}/{product_id}"))
+        return value_of(Product, self._transport.get(f"{_PATH}/{object_id('product', product_id)}"))
 
     def check(self, product_id: str) -> ProductCheck:
         """The last valid and the last refused record."""
-        return value_of(ProductCheck, self._transport.get(f"{_PATH}/{product_id}/check"))
+        return value_of(
+            ProductCheck, self._transport.get(f"{_PATH}/{object_id('product', product_id)}/check")
+        )
 
     def close(
         self,
@@ -83,21 +86,25 @@ class Products:
             idempotency_key: to ask once, however often it is sent.
         """
         body = {"end_ms": end_ms, "finalise": finalise, "interim": interim}
-        path = f"{_PATH}/{product_id}/closes"
+        path = f"{_PATH}/{object_id('product', product_id)}/closes"
         return value_of(Close, self._transport.post(path, body, idempotency_key=idempotency_key))
 
     def closes(self, product_id: str) -> Iterator[Close]:
         """Its closes, latest end first."""
         return (
-            value_of(Close, one) for one in self._transport.pages(f"{_PATH}/{product_id}/closes")
+            value_of(Close, one)
+            for one in self._transport.pages(f"{_PATH}/{object_id('product', product_id)}/closes")
         )
 
     def proof(self, product_id: str, end_ms: int) -> Proof:
         """How far a close is proven."""
-        return value_of(Proof, self._transport.get(f"{_PATH}/{product_id}/closes/{end_ms}"))
+        return value_of(
+            Proof,
+            self._transport.get(f"{_PATH}/{object_id('product', product_id)}/closes/{end_ms}"),
+        )
 
     def _act(self, product_id: str, act: str, if_match: int | None) -> Product:
-        path = f"{_PATH}/{product_id}/{act}"
+        path = f"{_PATH}/{object_id('product', product_id)}/{act}"
         return value_of(Product, self._transport.post(path, if_match=if_match))
 
 
@@ -113,4 +120,6 @@ class Catalogue:
 
     def get(self, product_id: str) -> Offer:
         """One, with its plans and prices."""
-        return value_of(Offer, self._transport.get(f"/v1/catalogue/{product_id}"))
+        return value_of(
+            Offer, self._transport.get(f"/v1/catalogue/{object_id('product', product_id)}")
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
+from broker.client.paths import object_id
 from broker.client.reading import value_of
 from broker.client.transport import Transport
 from broker.client.values import Cutover, Subscription, Transition
@@ -49,7 +50,7 @@ class Subscriptions:
         if_match: int | None = None,
     ) -> Subscription:
         """Approve, reject, suspend, resume, revoke or expire; all but two need a reason."""
-        path = f"{_PATH}/{subscription_id}/{act}"
+        path = f"{_PATH}/{object_id('subscription', subscription_id)}/{act}"
         changed = self._transport.post(path, {"reason": reason}, if_match=if_match)
         return value_of(Subscription, changed)
 
@@ -71,7 +72,7 @@ class Subscriptions:
     ) -> Subscription:
         """Pin another plan version, as the buyer."""
         body = {"plan": plan, "plan_version": plan_version, "reason": reason}
-        path = f"{_PATH}/{subscription_id}/replan"
+        path = f"{_PATH}/{object_id('subscription', subscription_id)}/replan"
         return value_of(Subscription, self._transport.post(path, body))
 
     def list(self, *, product: str | None = None) -> Iterator[Subscription]:
@@ -82,13 +83,19 @@ class Subscriptions:
 
     def get(self, subscription_id: str) -> Subscription:
         """One."""
-        return value_of(Subscription, self._transport.get(f"{_PATH}/{subscription_id}"))
+        return value_of(
+            Subscription,
+            self._transport.get(f"{_PATH}/{object_id('subscription', subscription_id)}"),
+        )
 
     def history(self, subscription_id: str) -> Iterator[Transition]:
         """What happened to it, oldest first."""
-        path = f"{_PATH}/{subscription_id}/history"
+        path = f"{_PATH}/{object_id('subscription', subscription_id)}/history"
         return (value_of(Transition, one) for one in self._transport.pages(path))
 
     def cutover(self, subscription_id: str) -> Cutover:
         """Where in each partition its last change took effect."""
-        return value_of(Cutover, self._transport.get(f"{_PATH}/{subscription_id}/cutover"))
+        return value_of(
+            Cutover,
+            self._transport.get(f"{_PATH}/{object_id('subscription', subscription_id)}/cutover"),
+        )

@@ -230,11 +230,15 @@ def _problem(answer: httpx.Response, request_id: str) -> Problem:
     body: dict[str, Any] = {}
     if answer.headers.get("Content-Type", "").startswith(_PROBLEM):
         body = answer.json()
-    said = answer.text[:200].strip()
+    said = answer.text[:200].strip() or "nothing"
+    foreign = (
+        f"{answer.url.path} was answered {answer.status_code}: {said}; that is no answer of "
+        "Weir's API: look at WEIR_API_URL, and at what stands before the API"
+    )
     return Problem(
         status=answer.status_code,
         slug=str(body.get("type", "")).rpartition("/")[2],
-        detail=body.get("detail") or f"the API answered {answer.status_code}: {said}",
+        detail=body.get("detail") or foreign,
         field=body.get("field"),
         request_id=answer.headers.get("X-Request-Id", request_id),
     )
