@@ -11,6 +11,7 @@ import click
 import httpx
 
 from broker.cli.groups import Group
+from broker.cli.progress import progress
 from broker.cli.secrets import read_secret
 from broker.client import Client
 from broker.client.properties import (
@@ -143,12 +144,13 @@ def test(
         write=product_topic("/".join(split_id("--write", write))) if write else None,
         transactional_id=f"{prefix}weir-client-test",
     )
-    findings = probe(
-        config,
-        wish,
-        now=SystemClock().now,
-        api_clock=lambda: api_clock(where["home"]),
-    )
+    with progress("trying what your client does, one step after the other"):
+        findings = probe(
+            config,
+            wish,
+            now=SystemClock().now,
+            api_clock=lambda: api_clock(where["home"]),
+        )
     for one in findings:
         line = f"{_MARKS[one.ok]:<5}  {one.step:<10}  {one.words}"
         click.echo(json.dumps(asdict(one)) if as_json else line)

@@ -5,10 +5,10 @@ import time
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
+from broker.cli.progress import progress
 from broker.client import Client
 from broker.client.values_billing import Close, Proof
 from broker.errors import InvalidFieldError, NotFoundError
@@ -120,13 +120,21 @@ def _latest_ms(client: Client, product: str) -> int:
 def _billed(client: Client, asked: Close, wait_s: float) -> Proof:
     """The close once it is billed, or as it stands when the time is over."""
     deadline = time.monotonic() + wait_s
-    console = Console(stderr=True)
-    with console.status(f"{asked.product}: waiting for its partitions to prove the end"):
+    with progress(f"{asked.product}: waiting for its partitions to prove the end") as say:
         while True:
             shown = client.products.proof(asked.product, asked.end_ms)
             if shown.close.settled_at is not None or time.monotonic() >= deadline:
                 return shown
+            say(_awaited(shown))
             time.sleep(_POLL_S)
+
+
+def _awaited(shown: Proof) -> str:
+    if not shown.missing:
+        return f"{shown.close.product}: proven, waiting for its invoices"
+    numbers = ", ".join(str(missing.partition) for missing in shown.missing)
+    what = f"partition {numbers} has" if len(shown.missing) == 1 else f"partitions {numbers} have"
+    return f"{shown.close.product}: {what} not proven the end yet"
 
 
 def _words(shown: Proof) -> str:

@@ -6,8 +6,9 @@ import click
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
+from broker.cli.progress import progress
 from broker.client.errors import NotFoundError
-from broker.client.values import ProductCheck, SeenRecord
+from broker.client.values import Product, ProductCheck, SeenRecord
 from broker.domain.period import DAY_MS
 from broker.domain.product import RETENTION_DEFAULT_MS
 from broker.errors import UnavailableError
@@ -92,15 +93,9 @@ def publish(call: Call, product_id: str, *, wait: bool) -> None:
     it is no draft.
     """
     found = call.client.products.publish(product_id)
-    deadline = time.monotonic() + _WAIT_S
-    while wait and found.state == "publishing":
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                f"product {product_id}: its topics are not there after {_WAIT_S:.0f} s; they "
-                "follow, see `weir reconcile --dry-run`"
-            )
-        time.sleep(_POLL_S)
-        found = call.client.products.get(product_id)
+    if wait:
+        with progress(f"{product_id}: waiting for its topics"):
+            found = _wait_published(call, found)
     call.show(found, f"product {found.id} is {found.state}; producers write to {found.topic}")
 
 
@@ -164,6 +159,19 @@ def check(call: Call, product_id: str) -> None:
     """
     found = call.client.products.check(product_id)
     call.show(found, _words(found))
+
+
+def _wait_published(call: Call, found: Product) -> Product:
+    deadline = time.monotonic() + _WAIT_S
+    while found.state == "publishing":
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"product {found.id}: its topics are not there after {_WAIT_S:.0f} s; they "
+                "follow, see `weir reconcile --dry-run`"
+            )
+        time.sleep(_POLL_S)
+        found = call.client.products.get(found.id)
+    return found
 
 
 def _words(found: ProductCheck) -> str:

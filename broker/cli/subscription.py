@@ -6,6 +6,7 @@ import click
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
+from broker.cli.progress import progress
 from broker.client.subscriptions import Act
 from broker.client.values import Subscription
 from broker.errors import UnavailableError
@@ -152,14 +153,15 @@ _add_act("revoke", "End it for good; either side may.", needs_reason=True)
 
 def _wait_active(call: Call, found: Subscription) -> Subscription:
     deadline = time.monotonic() + _WAIT_S
-    while found.state == "activating":
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                f"subscription {found.id}: its topic is not there after {_WAIT_S:.0f} s; it "
-                "follows, see `weir reconcile --dry-run`"
-            )
-        time.sleep(_POLL_S)
-        found = call.client.subscriptions.get(found.id)
+    with progress(f"{found.id}: waiting for its topic"):
+        while found.state == "activating":
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"subscription {found.id}: its topic is not there after {_WAIT_S:.0f} s; it "
+                    "follows, see `weir reconcile --dry-run`"
+                )
+            time.sleep(_POLL_S)
+            found = call.client.subscriptions.get(found.id)
     return found
 
 
