@@ -1,5 +1,6 @@
 """`weir demo`: the whole story."""
 
+import json
 import os
 
 import click
@@ -21,23 +22,29 @@ _PLAIN_WIDTH = 120
     show_default=True,
     help="How many readings to publish; fewer for a quick look.",
 )
-def demo(home: str | None, *, keep: bool, records: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+def demo(home: str | None, *, keep: bool, records: int, as_json: bool) -> None:
     """Tell the whole story on real telemetry.
 
     Start to verified invoice. Exits 0 if entitled, delivered, received and billed agree for every
-    subscription; 1 if not.
+    subscription; 1 if not. With --json the story goes to standard error.
     """
     from broker.local.demo.epilogue import epilogue
     from broker.local.demo.story import tell
 
-    console = Console()
+    console = Console(stderr=as_json)
     if not console.is_terminal:
-        console = Console(width=_PLAIN_WIDTH)
+        console = Console(width=_PLAIN_WIDTH, stderr=as_json)
     directory = home_from(os.environ, home) / "demo"
     told = tell(directory, keep=keep, console=console, records=records)
-    click.echo(f"\nreport: {directory / 'report.json'}")
-    if keep:
-        click.echo(epilogue(told.market, directory))
+    written = directory / "report.json"
+    if as_json:
+        facts = {"agrees": told.agrees, "report_file": str(written), **told.report}
+        click.echo(json.dumps(facts, indent=1))
     else:
+        click.echo(f"\nreport: {written}")
+    if keep:
+        click.echo(epilogue(told.market, directory), err=as_json)
+    elif not as_json:
         click.echo("to look around afterwards: weir demo --keep")
     raise SystemExit(0 if told.agrees else 1)
