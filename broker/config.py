@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.errors import InvalidFieldError
+from broker.secret_file import secret_in
 
 CONNECTIONS_FILE = "connections.json"
 
@@ -122,18 +123,20 @@ def api_config(
 ) -> ApiConfig:
     """Where the API is, for one who needs nothing else.
 
-    The token: the file, then `WEIR_TOKEN_FILE` or `WEIR_TOKEN`, then the home's operator.
+    The token: the file, then `WEIR_TOKEN_FILE` or `WEIR_TOKEN`, then, where none of these is named,
+    the home's operator.
 
     Raises:
-        InvalidFieldError: neither the environment nor the home says it.
+        InvalidFieldError: neither the environment nor the home says it, or the file that is named
+            holds no token.
     """
     env = os.environ if environ is None else environ
     stored = _stored(home)
     url = env.get("WEIR_API_URL") or stored.get("api_url")
     if not url:
         raise _no_exchange(home, "WEIR_API_URL", "one elsewhere")
-    token = token_file.read_text().strip() if token_file else _token(env)
-    token = token or stored.get("operator_token")
+    named = secret_in(token_file, field="--token-file") if token_file else _token(env)
+    token = named or stored.get("operator_token")
     if not token:
         raise InvalidFieldError(
             "WEIR_TOKEN_FILE", "is not set; set it to a file that holds your token"
@@ -157,9 +160,21 @@ def _stored(home: Path) -> dict[str, Any]:
 
 def _password(env: Mapping[str, str]) -> str:
     path = env.get("WEIR_KAFKA_PASSWORD_FILE")
-    return Path(path).read_text().strip() if path else env.get("WEIR_KAFKA_PASSWORD", "")
+    if path:
+        return secret_in(Path(path), field="WEIR_KAFKA_PASSWORD_FILE")
+    return env.get("WEIR_KAFKA_PASSWORD", "")
 
 
 def _token(env: Mapping[str, str]) -> str | None:
+    """The token that the environment names; None where it names none (an empty variable is none).
+
+    Raises:
+        InvalidFieldError: it names one, and there is none: never the operator's instead.
+    """
     path = env.get("WEIR_TOKEN_FILE")
-    return Path(path).read_text().strip() if path else env.get("WEIR_TOKEN")
+    if path:
+        return secret_in(Path(path), field="WEIR_TOKEN_FILE")
+    token = env.get("WEIR_TOKEN") or None
+    if token is not None and not token.strip():
+        raise InvalidFieldError("WEIR_TOKEN", "is blank; set it to your token, or unset it")
+    return token

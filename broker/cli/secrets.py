@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from broker.errors import InvalidFieldError
+from broker.secret_file import secret_in
 
 
 def check_new(path: Path | None) -> None:
@@ -35,11 +36,6 @@ def read_secret(path: Path | None, *, field: str) -> str | None:
     """The secret in a file; None where no file was named.
 
     Raises:
-        InvalidFieldError: the file holds none.
+        InvalidFieldError: the file cannot be read, or holds none.
     """
-    if path is None:
-        return None
-    secret = path.read_text().strip()
-    if not secret:
-        raise InvalidFieldError(field, f"{path} is empty; write the secret into it")
-    return secret
+    return None if path is None else secret_in(path, field=field)
