@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.billing.case import rate_case
@@ -298,6 +298,7 @@ def prices(draw: st.DrawFn) -> dict[str, Any]:
     return price
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(price=prices(), splits=st.lists(QUANTITIES, min_size=1, max_size=4))
 def test_lines_add_up(price: dict[str, Any], splits: list[int]) -> None:
     """The lines add up to the total, as written, which has the scale's digits; net + tax too."""
@@ -310,6 +311,7 @@ def test_lines_add_up(price: dict[str, Any], splits: list[int]) -> None:
     assert (whole.total * 10**whole.scale).denominator == 1
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(price=prices(), before=QUANTITIES, after=QUANTITIES, final=st.booleans())
 def test_late_usage_costs_the_difference(
     *, price: dict[str, Any], before: int, after: int, final: bool
@@ -322,6 +324,7 @@ def test_late_usage_costs_the_difference(
     assert first.total + late.total == bill(price, whole).total
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(tiers=tiers(), records=QUANTITIES)
 def test_graduated_is_the_sum_of_its_tiers(tiers: list[dict[str, Any]], records: int) -> None:
     """Graduated, unit by unit: each costs what its tier says, each tier begun its flat amount."""

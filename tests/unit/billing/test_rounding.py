@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.billing.rounding import MODES, plain, round_to, round_whole
@@ -22,6 +22,7 @@ DECIMAL_MODES = {
 DECIMALS = st.decimals(min_value=-(10**9), max_value=10**9, places=4)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(value=DECIMALS, mode=st.sampled_from(MODES), scale=st.integers(0, 6))
 def test_rounds_as_decimal_does(value: Decimal, mode: str, scale: int) -> None:
     """Every mode rounds as the decimal module's, below zero too."""
@@ -35,6 +36,7 @@ def test_unknown_mode() -> None:
         round_whole(Fraction(1, 2), "bankers")
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(value=DECIMALS, at_least=st.integers(0, 4))
 def test_plain_is_the_value(value: Decimal, at_least: int) -> None:
     """What is written reads back as the value, without exponent, with the digits asked for."""
