@@ -103,7 +103,7 @@ def prices(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     price=prices(),
     splits=st.lists(st.tuples(QUANTITIES, st.integers(0, 2**33)), min_size=1, max_size=4),
