@@ -1,0 +1,76 @@
+"""Rules that keep it exact, each by itself; the orderings that need them are `tests/sim`'s."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from broker.alarms import Alarm
+from broker.errors import FencedError, LogTimeoutError, PoisonedBatchError, WeirError
+from broker.log.memory_producer import MemoryProducer
+from tests.sim.world import TOPIC
+from tests.unit.flow.one_lane import FIRST, OneLane, stands
+
+
+def test_offsets_go_with_the_metadata_of_the_poll(
+    one: OneLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very object that was taken then, never one taken afresh."""
+    sent: list[Any] = []
+    real = MemoryProducer.send_offsets
+
+    def send_offsets(self: MemoryProducer, offsets: Any, group: Any, *, timeout_s: float) -> None:
+        sent.append(group)
+        real(self, offsets, group, timeout_s=timeout_s)
+
+    monkeypatch.setattr(MemoryProducer, "send_offsets", send_offsets)
+    one.send()
+    batches = one.lane.poll()
+    assert batches is not None
+    routed = one.lane.route(batches, one.lane.enforce(batches))
+    one.lane.commit(batches, one.lane.meter(batches, routed))
+    assert [group is batches.group for group in sent] == [True]
+
+
+@pytest.mark.parametrize("error", [FencedError("fenced"), LogTimeoutError("no answer")])
+def test_unknown_outcome_costs_the_clients(one: OneLane, error: WeirError) -> None:
+    """Only new clients and the checkpoint can tell what became of the transaction."""
+    old = one.lane._clients
+    one.send()
+    assert one.lane.poll() is not None
+    one.fail(error)
+    assert one.lane._clients is not old
+    one.turn()
+    assert one.delivered() == 2
+
+
+def test_batch_that_does_not_follow_on_is_refused(one: OneLane) -> None:
+    """An event that was lost on the way between two steps leaves no hole in the account."""
+    one.send()
+    batches = one.lane.poll()
+    assert batches is not None
+    routed = one.lane.route(batches, one.lane.enforce(batches))
+    chains = one.lane._opened().partitions.chains
+    chains[FIRST] = replace(chains[FIRST], next_offset=0)
+    with pytest.raises(PoisonedBatchError, match="does not follow on"):
+        one.lane.meter(batches, routed)
+
+
+def test_recreated_topic_is_noticed_at_assignment(one: OneLane) -> None:
+    """A new owner does not take the old topic's checkpoint for the new one's."""
+    one.world.log.recreate_topic(TOPIC)
+    one.world.reconnect()
+    one.send(0)
+    one.send(1)
+    one.lane.rebuild()
+    one.lane.poll()
+    assert stands(Alarm.TOPIC_RECREATED)
+    assert one.lane._opened().partitions.routable() == []
+
+
+def test_recreated_topic_is_noticed_without_a_record(one: OneLane) -> None:
+    """The watch compares ids also where nothing arrives."""
+    one.world.log.recreate_topic(TOPIC)
+    one.lane.observe()
+    assert stands(Alarm.TOPIC_RECREATED)
+    assert one.lane._opened().partitions.routable() == []
