@@ -9,7 +9,7 @@ Where they come from, first match wins: the environment (`WEIR_KAFKA_BOOTSTRAP`,
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,18 @@ class KafkaConfig:
             )
 
     def client(self) -> dict[str, str | int | float | bool]:
-        """Librdkafka settings that connect and authenticate."""
+        """Librdkafka settings that connect and authenticate.
+
+        Raises:
+            InvalidFieldError: a user is needed, and none is named.
+        """
+        if self.security_protocol.startswith("SASL") and not self.username:
+            raise InvalidFieldError(
+                "WEIR_KAFKA_USERNAME",
+                f"is not set, and {self.security_protocol} at {self.bootstrap} needs a user; set "
+                "it and WEIR_KAFKA_PASSWORD_FILE, or WEIR_KAFKA_SECURITY_PROTOCOL to PLAINTEXT or "
+                "SSL",
+            )
         settings: dict[str, str | int | float | bool] = {
             "bootstrap.servers": self.bootstrap,
             "security.protocol": self.security_protocol,
@@ -96,7 +107,7 @@ def kafka_config(home: Path, environ: Mapping[str, str] | None = None) -> KafkaC
         InvalidFieldError: neither the environment nor the home says it.
     """
     env = os.environ if environ is None else environ
-    kafka = _stored(home).get("kafka", {})
+    kafka = _stored(home).get("kafka")
     if env.get("WEIR_KAFKA_BOOTSTRAP"):
         kafka = {
             "bootstrap": env["WEIR_KAFKA_BOOTSTRAP"],
@@ -105,9 +116,9 @@ def kafka_config(home: Path, environ: Mapping[str, str] | None = None) -> KafkaC
             "security_protocol": env.get("WEIR_KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
             "ca_file": env.get("WEIR_KAFKA_CA_FILE"),
         }
-    if not kafka:
+    if kafka is None or kafka == {}:
         raise _no_exchange(home, "WEIR_KAFKA_BOOTSTRAP", "a Kafka of your own")
-    return KafkaConfig(**kafka)
+    return _stored_kafka(kafka, home / CONNECTIONS_FILE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +164,45 @@ def _no_exchange(home: Path, variable: str, what: str) -> InvalidFieldError:
 
 
 def _stored(home: Path) -> dict[str, Any]:
+    """What the home's connections.json says; nothing where there is none.
+
+    Raises:
+        InvalidFieldError: it cannot be read, or holds something else.
+    """
     path = home / CONNECTIONS_FILE
-    stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise InvalidFieldError(str(path), f"cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise _spoilt(path, "is no JSON") from error
+    if not isinstance(stored, dict):
+        raise _spoilt(path, "must hold one JSON object")
+    for key in ("database_url", "api_url", "operator_token"):
+        if not isinstance(stored.get(key, ""), str | None):
+            raise _spoilt(path, f"{key} must be a string")
     return stored
+
+
+def _stored_kafka(kafka: object, path: Path) -> KafkaConfig:
+    if not isinstance(kafka, dict):
+        raise _spoilt(path, "kafka must be an object")
+    try:
+        found = KafkaConfig(**kafka)
+    except TypeError as error:
+        known = ", ".join(one.name for one in fields(KafkaConfig))
+        raise _spoilt(path, f"kafka must have the keys {known}, and no other") from error
+    if not all(isinstance(value, str | None) for value in kafka.values()):
+        raise _spoilt(path, "kafka must hold strings")
+    return found
+
+
+def _spoilt(path: Path, what: str) -> InvalidFieldError:
+    return InvalidFieldError(
+        str(path), f"{what}; `weir up` writes it: mend it, or remove it and start again"
+    )
 
 
 def _password(env: Mapping[str, str]) -> str:

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from broker.errors import SetupError
+
 Check = Callable[[], str | None]
 """None if all is well, else why not, in a sentence."""
 
@@ -26,9 +28,15 @@ def health_server(
     `live` and `ready` are called in the server's threads: they read, never wait.
 
     Raises:
-        OSError: the port is taken.
+        SetupError: the port is taken, or not ours to take.
     """
-    server = ThreadingHTTPServer((host, port), _handler(live, ready))
+    try:
+        server = ThreadingHTTPServer((host, port), _handler(live, ready))
+    except OSError as error:
+        raise SetupError(
+            f"metrics: {host}:{port} cannot be listened on ({error.strerror}); choose another "
+            "--metrics-port"
+        ) from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()

@@ -87,3 +87,17 @@ def main(args: list[str] | None = None) -> Any:
             raise
         click.echo(f"weir: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        # The last net: what nobody foresaw is ours to mend, and a user cannot read a traceback.
+        if "--debug" in arguments:
+            raise
+        click.echo(f"weir: {_in_a_line(error)}; weir --debug shows where", err=True)
+        sys.exit(WeirError.exit_code)
+
+
+def _in_a_line(error: Exception) -> str:
+    """What kind it is, and the first line of what the library below said."""
+    # SQLAlchemy keeps the driver's error here; its own text adds the statement and a link.
+    cause = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -18,9 +18,27 @@ LEAST = {
 
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), help="Where bench.json is written.")
-@click.option("--records", default=600_000, show_default=True, help="A round of each contender.")
-@click.option("--faust-records", default=20_000, show_default=True, help="Of plain Faust.")
-@click.option("--rounds", default=5, show_default=True, help="Counted rounds; medians are shown.")
+@click.option(
+    "--records",
+    type=click.IntRange(1),
+    default=600_000,
+    show_default=True,
+    help="A round of each contender.",
+)
+@click.option(
+    "--faust-records",
+    type=click.IntRange(1),
+    default=20_000,
+    show_default=True,
+    help="Of plain Faust.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Counted rounds; medians are shown.",
+)
 @click.option("--check", is_flag=True, help="Exit 1 below 0.6, 0.6 and 40 times the peers.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
@@ -56,11 +74,10 @@ def _print(result: dict[str, Any], rounds: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from broker.bench.run import medians
-
     table = Table("contender", "records/s", "CPU µs a record", title=f"median of {rounds}")
-    for name, figures in medians(result).items():
-        table.add_row(name, f"{figures.rate:,.0f}", f"{figures.cpu_us:.2f}")
+    for name, figures in result["medians"].items():
+        table.add_row(name, f"{figures['rate']:,.0f}", f"{figures['cpu_us']:.2f}")
     Console().print(table)
     for name, ratio in result["ratios"].items():
-        click.echo(f"{name}: {ratio}")
+        least, greatest = result["spread"][name]
+        click.echo(f"{name}: {ratio} (by round {least} to {greatest})")

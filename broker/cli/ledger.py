@@ -4,6 +4,8 @@ import os
 
 import click
 
+from broker.cli.instance import instance_option
+
 
 @click.command()
 @click.option("--home", metavar="DIR", help="Home of the exchange; default $WEIR_HOME or .weir.")
@@ -13,7 +15,7 @@ import click
     default=0,
     help="Where /metrics, /livez and /readyz answer; 0 takes a free port.",
 )
-@click.option("--instance", default="0", show_default=True, help="Names this process in its group.")
+@instance_option("ledgers")
 def ledger(home: str | None, metrics_port: int, instance: str) -> None:
     """Apply segments from weir.usage to PostgreSQL, each once.
 

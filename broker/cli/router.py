@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
+from broker.cli.instance import instance_option
 from broker.config import home_from, kafka_config
 
 
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), help="Where `weir up` keeps its state.")
-@click.option("--instance", default="0", show_default=True, help="Name; unique among routers.")
-@click.option("--metrics-port", default=0, show_default="a free one", help="For /metrics, /readyz.")
+@instance_option("routers")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="a free one",
+    help="For /metrics, /readyz.",
+)
 def router(home: Path | None, instance: str, metrics_port: int) -> None:
     """Route records from product topics to their buyers.
 

@@ -11,7 +11,7 @@ def check_new(path: Path | None) -> None:
     """Do nothing, if a secret can be written there. Asked before the secret is made.
 
     Raises:
-        InvalidFieldError: the file exists, or its directory does not.
+        InvalidFieldError: the file exists, or cannot be made.
     """
     if path is None:
         return
@@ -19,6 +19,13 @@ def check_new(path: Path | None) -> None:
         raise InvalidFieldError("--out", f"{path} exists; name another file, or remove it")
     if not path.absolute().parent.is_dir():
         raise InvalidFieldError("--out", f"{path.absolute().parent} is no directory; make it")
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        path.unlink()
+    except OSError as error:
+        raise InvalidFieldError(
+            "--out", f"{path} cannot be made ({error.strerror}); name another file"
+        ) from error
 
 
 def write_secret(path: Path, secret: str) -> None:

@@ -8,8 +8,12 @@ import ssl
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from broker.errors import InvalidFieldError
+
 Speaks: TypeAlias = Literal["tls", "plaintext"]
 _TIMEOUT_S = 3.0
+_KAFKA_PORT = 9092
+_PORT_MAX = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,25 @@ def addresses(bootstrap: str) -> list[Address]:
 
     >>> addresses("a:1, b")
     [Address(host='a', port=1), Address(host='b', port=9092)]
+    >>> addresses("[::1]:9092")
+    [Address(host='::1', port=9092)]
+
+    Raises:
+        InvalidFieldError: a part is no host and port.
     """
-    found = []
-    for part in bootstrap.split(","):
-        host, colon, port = part.strip().rpartition(":")
-        found.append(Address(host, int(port)) if colon else Address(part.strip(), 9092))
-    return found
+    return [_address(part.strip()) for part in bootstrap.split(",")]
+
+
+def _address(part: str) -> Address:
+    host, colon, port = part.rpartition(":")
+    if not colon or part.endswith("]"):
+        host, port = part, str(_KAFKA_PORT)
+    digits = port.isascii() and port.isdecimal() and len(port) <= len(str(_PORT_MAX))
+    if not host.strip("[]") or not digits or not 1 <= int(port) <= _PORT_MAX:
+        raise InvalidFieldError(
+            "--bootstrap", f"must be host:port[,…], ports 1 to {_PORT_MAX}, has {part!r}"
+        )
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def no_route(address: Address) -> str | None:

@@ -6,8 +6,11 @@ Migrations are applied in the order control, registry, ledger, billing.
 
 import importlib
 
-from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy import URL, Engine, MetaData, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase
+
+from broker.errors import InvalidFieldError
 
 OWNERS = ("control", "registry", "ledger", "billing")
 
@@ -33,10 +36,33 @@ def metadata() -> MetaData:
     return Base.metadata
 
 
+_DRIVER = "postgresql+psycopg"
+
+
+def checked_url(database_url: str) -> URL:
+    """The URL in its parts. What it holds is not said in errors: a password is in it.
+
+    Raises:
+        InvalidFieldError: it is no URL, or of another database.
+    """
+    rule = f"must be {_DRIVER}://USER:PASSWORD@HOST:PORT/DATABASE"
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError) as error:
+        raise InvalidFieldError("WEIR_DATABASE_URL", f"{rule}, is no URL") from error
+    if url.drivername != _DRIVER:
+        raise InvalidFieldError("WEIR_DATABASE_URL", f"{rule}, begins with {url.drivername}://")
+    return url
+
+
 def engine(database_url: str) -> Engine:
-    """A pooled engine: 10 connections, 10 s to get one, statements end after 30 s."""
+    """A pooled engine: 10 connections, 10 s to get one, statements end after 30 s.
+
+    Raises:
+        InvalidFieldError: it is no URL of PostgreSQL.
+    """
     return create_engine(
-        database_url,
+        checked_url(database_url),
         pool_size=10,
         max_overflow=0,
         pool_timeout=10,
