@@ -6,12 +6,15 @@ with 422 otherwise.
 
 from typing import Final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.problems import problem
 from broker.api.repeats import repeated_field
+from broker.registry.answers import refusal
 
 BODY_MAX_BYTES: Final = 1024 * 1024
+_REGISTRY: Final = "/registry/"
 
 
 class BodyLimit:
@@ -36,14 +39,21 @@ class BodyLimit:
             more = message.get("more_body", False)
             if len(body) > self._max_bytes:
                 detail = f"body: must have at most {self._max_bytes} bytes; send less"
-                await problem(413, detail)(scope, receive, send)
+                await _refused(scope, 413, detail)(scope, receive, send)
                 return
         field = repeated_field(bytes(body))
         if field is not None:
             detail = f"{field}: stands there more than once; send it once"
-            await problem(422, detail, field=field)(scope, receive, send)
+            await _refused(scope, 422, detail, field=field)(scope, receive, send)
             return
         await self._app(scope, _Replay(bytes(body), receive), send)
+
+
+def _refused(scope: Scope, status: int, detail: str, field: str | None = None) -> Response:
+    """In the shape that the clients of either read."""
+    if scope["path"].startswith(_REGISTRY):
+        return refusal(status, status, detail)
+    return problem(status, detail, field=field)
 
 
 class _Replay:

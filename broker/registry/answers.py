@@ -1,6 +1,7 @@
 """Answers: Confluent's media type, and errors as its clients read them."""
 
 import traceback
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
@@ -18,7 +19,9 @@ MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 _CODES: Final = {401: 40101, 403: 40301, 404: 404, 409: 409, 422: 422, 503: 50301}
 _UNAUTHENTICATED: Final = 401
 _INTERNAL: Final = 500
+_NOT_FOUND: Final = 404
 _ERRORS_SHOWN_MAX: Final = 5
+_PATH_SHOWN_MAX: Final = 200
 _log = structlog.get_logger()
 
 
@@ -71,16 +74,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> RegistryResponse:
-        said = [
-            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}"
-            for one in error.errors()[:_ERRORS_SHOWN_MAX]
-        ]
+        said = [f"{_field(one['loc'])}: {one['msg']}" for one in error.errors()[:_ERRORS_SHOWN_MAX]]
         return refusal(422, 422, "; ".join(said))
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> RegistryResponse:
+    def _http(request: Request, error: HTTPException) -> RegistryResponse:
         headers = dict(error.headers) if error.headers else None
-        return refusal(error.status_code, error.status_code, str(error.detail), headers)
+        said = str(error.detail)
+        if error.status_code == _NOT_FOUND:
+            path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+            said = f"{path[:_PATH_SHOWN_MAX]}: there is no such path; see docs/registry.md"
+        return refusal(error.status_code, error.status_code, said, headers)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
@@ -94,3 +98,8 @@ def install(app: FastAPI) -> None:
         trace = "".join(traceback.format_exception(error))
         _log.error("registry request failed", path=request.url.path, trace=trace)
         return refusal(500, 50001, "something of ours failed; it is in our log")
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """A field as its sender wrote it: without where it came in, which pydantic has first."""
+    return ".".join(str(part) for part in place[1:]) or str(place[0])

@@ -1,15 +1,16 @@
 """Bodies: what clients send, and what of it is refused because the registry does not do it."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from broker.registry import schemas
-from broker.registry.errors import InvalidSchemaError, UnsupportedError
+from broker.registry.errors import InvalidModeError, InvalidSchemaError, UnsupportedError
 from broker.registry.schemas import Candidate
 
 TYPE: Literal["AVRO"] = "AVRO"
 _WORD_CHARACTERS_MAX = 100
+_MODES = ("READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT", "FORWARD")
 
 
 class SchemaIn(BaseModel):
@@ -22,6 +23,21 @@ class SchemaIn(BaseModel):
     references: list[Any] | None = Field(None, description="Must be empty.")
     metadata: dict[str, Any] | None = Field(None, description="Must be empty.")
     rule_set: dict[str, Any] | None = Field(None, alias="ruleSet", description="Must be empty.")
+
+    id: int | None = Field(None, description="Must be left out when registering.")
+    version: int | None = Field(None, description="Must be left out when registering.")
+
+    def check_unnumbered(self) -> None:
+        """Refuse numbers of the client's own; its libraries write -1 or version 0 for none.
+
+        Raises:
+            UnsupportedError: names the number.
+        """
+        for name, number, first in (("id", self.id, 0), ("version", self.version, 1)):
+            if number is not None and number >= first:
+                raise UnsupportedError(
+                    name, f"is given by the registry and cannot be {number}; leave it out"
+                )
 
     def candidate(self, *, normalize: bool) -> Candidate:
         """The schema, read and checked.
@@ -65,3 +81,23 @@ class LevelIn(BaseModel):
                 raise UnsupportedError(
                     name[:_WORD_CHARACTERS_MAX], "is not supported; leave it out"
                 )
+
+
+class ModeIn(BaseModel):
+    """A mode to set, which is always refused."""
+
+    mode: str = Field(description="READWRITE holds, and no other can be set.")
+
+    def refuse(self) -> NoReturn:
+        """Say why not.
+
+        Raises:
+            InvalidModeError: it is no mode of Confluent's registry.
+            UnsupportedError: it is one, but modes are not set here.
+        """
+        if self.mode.upper() not in _MODES:
+            raise InvalidModeError(
+                "mode",
+                f"must be one of {', '.join(_MODES)}, is {self.mode[:_WORD_CHARACTERS_MAX]!r}",
+            )
+        raise UnsupportedError("mode", "is READWRITE and cannot be changed")

@@ -117,7 +117,7 @@ class InvalidLevelError(InvalidFieldError):
 
 
 class InvalidModeError(InvalidFieldError):
-    """There is one mode, READWRITE."""
+    """A mode is one of five words, of which READWRITE alone holds here."""
 
     error_code: ClassVar[int] = 42204
 

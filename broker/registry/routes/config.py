@@ -9,7 +9,7 @@ from broker.avro.modes import Mode
 from broker.domain.actor import Actor
 from broker.registry import levels, subjects, versions
 from broker.registry.answers import RegistryResponse, declared
-from broker.registry.bodies import LevelIn
+from broker.registry.bodies import LevelIn, ModeIn
 from broker.registry.errors import LevelNotFoundError, SubjectNotFoundError, UnsupportedError
 from broker.registry.services import ActorDep, ServicesDep, SessionDep
 from broker.registry.visibility import owner_of
@@ -90,9 +90,14 @@ def get_mode(subject: str, session: SessionDep, by: ActorDep) -> dict[str, str]:
 
 @router.put("/mode", responses=declared())
 @router.put("/mode/{subject}", responses=declared())
+def refuse_mode(body: ModeIn, by: ActorDep, subject: str = "") -> None:  # noqa: ARG001  likewise
+    """Refused: there is one mode."""
+    body.refuse()
+
+
 @router.delete("/mode", responses=declared())
 @router.delete("/mode/{subject}", responses=declared())
-def refuse_mode(by: ActorDep, subject: str = "") -> None:  # noqa: ARG001  authenticates, any subject
+def refuse_no_mode(by: ActorDep, subject: str = "") -> None:  # noqa: ARG001  authenticates, any subject
     """Refused: there is one mode."""
     raise UnsupportedError("mode", "is READWRITE and cannot be changed")
 

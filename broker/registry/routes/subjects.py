@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from broker.registry import subjects, versions
 from broker.registry.answers import MEDIA_TYPE, RegistryResponse, declared
 from broker.registry.bodies import TYPE, SchemaIn
+from broker.registry.errors import UnsupportedError
 from broker.registry.pages import PageDep
 from broker.registry.services import ActorDep, ServicesDep, SessionDep
 from broker.registry.versions import Version
@@ -78,11 +79,18 @@ def register(
     subject: str, body: SchemaIn, given: ServicesDep, by: ActorDep, *, normalize: bool = False
 ) -> dict[str, Any]:
     """Add a version, or find the one there is. Answers when routers can know of it."""
+    body.check_unnumbered()
     brought = body.candidate(normalize=normalize)
     with given.sessions.begin() as session:
         added = subjects.register(session, subject, brought, by=by, now=given.clock())
     given.wait_published(added.seq)
     return {"id": added.schema_id, "version": added.number, "guid": added.guid}
+
+
+@router.get("/subjects/{subject}/metadata", responses=declared())
+def refuse_metadata(subject: str, by: ActorDep) -> None:  # noqa: ARG001  authenticates, any subject
+    """Refused: no version has metadata to be found by."""
+    raise UnsupportedError("metadata", "is not supported; ask for a version by number, or latest")
 
 
 @router.get("/subjects/{subject}/versions/{version}", responses=declared(404))
