@@ -23,6 +23,8 @@ from broker.verify.terms import Term, pins_of
 _EVER = 2**62
 # Closing by proof takes seconds, or as long as a partition stands still.
 _LATE_MS = 60 * 60 * 1000
+# Of a subscription: where nothing closes short periods, there are soon a great many.
+_LATE_MAX = 100
 
 
 class Close(NamedTuple):
@@ -50,6 +52,8 @@ def owed(
     closes: Sequence[Close],
     last: Mapping[tuple[int, int], Invoice],
     spending: Spending,
+    *,
+    open_max: int | None = None,
 ) -> Iterator[Owed]:
     """What should have been invoiced and was not.
 
@@ -59,7 +63,9 @@ def owed(
         closes: those that reach furthest.
         last: by moment of the pin and first moment of the period, the last invoice there is.
         spending: what was metered.
+        open_max: how many periods without a final bill to look at; default all.
     """
+    opened = 0
     seen: set[tuple[int, int]] = set()
     for close in closes:
         for term in _known(member, terms, close):
@@ -68,6 +74,9 @@ def owed(
                 if key in seen:
                     continue
                 before = last.get(key)
+                opened += before is None or not before.final
+                if open_max is not None and opened > open_max:
+                    return
                 one = _missing(member, term, period, close, before, spending=spending)
                 if one is not None:
                     seen.add(key)
@@ -84,6 +93,8 @@ def overdue(
 ) -> Iterator[Owed]:
     """What a close of an hour ago would bill for good: its time is past, or its subscription over.
 
+    Looks at the first hundred periods of a subscription that have no final bill.
+
     Args:
         member: the subscription, by the control log.
         terms: its plan versions' times.
@@ -93,7 +104,7 @@ def overdue(
     """
     close = Close(now_ms - _LATE_MS, _EVER, interim=False)
     over = _over(member, close, spending)
-    for one in owed(member, terms, [close], last, spending):
+    for one in owed(member, terms, [close], last, spending, open_max=_LATE_MAX):
         if over or one.period.end_ms <= close.end_ms:
             yield one
 

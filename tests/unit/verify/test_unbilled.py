@@ -1,12 +1,14 @@
 """A billing period that is over and that nobody has closed is named, and is no difference."""
 
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
 from broker.domain import events as ev
 from broker.store.billing import PeriodCloseRow
+from broker.verify import statement
 from broker.verify.report import Report
 
 from .conftest import BUYERS, PRODUCT, Exchange
@@ -82,6 +84,22 @@ def test_closed_and_not_billed(used: Exchange) -> None:
     report = used.recount()
     assert {one.subscription for one in report.differences} == set(BUYERS)
     assert report.unbilled == ()
+
+
+def test_short_periods_are_many(used: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing closes periods of a minute, a bounded number of them is looked at."""
+    looked = []
+    rated = statement.due
+
+    def due(*args: Any, **kwargs: Any) -> Any:
+        looked.append(args)
+        return rated(*args, **kwargs)
+
+    monkeypatch.setattr(statement, "due", due)
+    used.sql("UPDATE plan_versions SET period = :p", p='{"length_s": 60}')
+    used.clock.ms += DAY_MS
+    assert late(used.recount()) == set(BUYERS)
+    assert len(looked) == 100 * len(BUYERS)
 
 
 def test_nothing_due(exchange: Exchange) -> None:
