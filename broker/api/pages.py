@@ -22,7 +22,9 @@ from broker.errors import InvalidFieldError
 _CHECKSUM_BYTES = 8
 _CURSOR_LENGTH_MAX = 256
 _KEY = re.compile(rb"[ -~]+")  # ids, numbers and moments are printable ASCII
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+INTEGER_MAX = 2**31 - 1  # what a column of the type holds
+BIGINT_MAX = 2**63 - 1
+_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 Item = TypeVar("Item")
 
 
@@ -46,16 +48,15 @@ class Wanted:
         """How many to read: one more tells whether there is a next page."""
         return self.limit + 1
 
-    @property
-    def after_number(self) -> int:
-        """The key, for lists in the order of a number.
+    def after_number(self, maximum: int) -> int:
+        """The key, for lists in the order of a number up to `maximum`, which its column holds.
 
         Raises:
-            InvalidFieldError: it is none.
+            InvalidFieldError: it is none, or past the maximum.
         """
         if not self.after:
             return 0
-        if not _NUMBER.fullmatch(self.after):
+        if not _NUMBER.fullmatch(self.after) or int(self.after) > maximum:
             raise InvalidFieldError("cursor", "is not one of this list; begin without it")
         return int(self.after)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.fields import WHOLE, Body, View
 from broker.api.idempotency import Created, OnceDep
-from broker.api.pages import Page, WantedDep
+from broker.api.pages import BIGINT_MAX, Page, WantedDep
 from broker.api.problems import declared
 from broker.billing import close
 from broker.billing.close import Proof
@@ -102,7 +102,7 @@ def close_period(object_id: ObjectPath, body: NewClose, call: CallDep, once: Onc
 def list_closes(object_id: ObjectPath, call: CallDep, wanted: WantedDep) -> dict[str, Any]:
     """The closes of one of your products, latest end first."""
     product = products.get(call.session, object_id, by=call.actor)
-    before_ms = wanted.after_number or None
+    before_ms = wanted.after_number(BIGINT_MAX) or None
     found = close.closes(call.session, product.id, before_ms=before_ms, limit=wanted.fetch)
     return wanted.page(found, key=lambda one: one.end_ms)
 

@@ -10,7 +10,7 @@ from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
 from broker.api.fields import WHOLE, Body, Text, VersionPath, View
 from broker.api.idempotency import Created, OnceDep
-from broker.api.pages import Page, WantedDep
+from broker.api.pages import INTEGER_MAX, Page, WantedDep
 from broker.api.problems import declared
 from broker.billing.price import parse_price
 from broker.control import plans
@@ -124,7 +124,7 @@ def list_versions(
         call.session,
         object_id,
         by=call.actor,
-        after=wanted.after_number,
+        after=wanted.after_number(INTEGER_MAX),
         limit=wanted.fetch,
     )
     return wanted.page([version_view(one) for one in found], key=lambda one: one.number)

@@ -11,7 +11,7 @@ from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
 from broker.api.fields import WHOLE, Body, GivenReason, ObjectId, Reason, View
 from broker.api.idempotency import Created, OnceDep
-from broker.api.pages import Page, WantedDep
+from broker.api.pages import INTEGER_MAX, Page, WantedDep
 from broker.api.problems import declared
 from broker.control import cutovers, subscriptions
 from broker.control.cutovers import Cutover
@@ -168,7 +168,7 @@ def read_history(
         call.session,
         object_id,
         by=call.actor,
-        after=wanted.after_number,
+        after=wanted.after_number(INTEGER_MAX),
         limit=wanted.fetch,
     )
     return wanted.page(found, key=lambda one: one.number)
