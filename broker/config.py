@@ -155,6 +155,17 @@ def api_config(
     return ApiConfig(url=url, token=token)
 
 
+def check_stored(home: Path) -> None:
+    """Do nothing, if the home's connections.json can be used, or there is none.
+
+    Raises:
+        InvalidFieldError: it cannot be read, or holds something else.
+    """
+    kafka = _stored(home).get("kafka")
+    if kafka is not None:
+        _stored_kafka(kafka, home / CONNECTIONS_FILE)
+
+
 def _no_exchange(home: Path, variable: str, what: str) -> InvalidFieldError:
     return InvalidFieldError(
         str(home),

@@ -17,6 +17,7 @@ from broker.errors import InvalidFieldError, OperatingError
 from broker.local.background import bring_up, take_down
 from broker.local.exchange import Exchange, Shape
 from broker.local.kafka import SERVING, TESTING
+from broker.local.own_clusters import check_names
 from broker.local.state import State
 from broker.local.status import Status
 from broker.local.status import status as ask
@@ -66,6 +67,7 @@ def up(
         with _progress(stays=True) as report:
             Exchange(where, shape=shape).run(report)
         return
+    check_names(where, os.environ)
     arguments = ["--home", str(where), "--routers", str(routers)]
     arguments += [part for name in without for part in ("--without", name)]
     arguments += ["--quick-start"] if quick_start else []

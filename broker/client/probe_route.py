@@ -27,8 +27,10 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
-def addresses(bootstrap: str) -> list[Address]:
+def addresses(bootstrap: str, *, field: str = "--bootstrap") -> list[Address]:
     """Those of `host:port[,…]`; one without a port has Kafka's own, 9092.
+
+    `field` is what named them.
 
     >>> addresses("a:1, b")
     [Address(host='a', port=1), Address(host='b', port=9092)]
@@ -38,17 +40,17 @@ def addresses(bootstrap: str) -> list[Address]:
     Raises:
         InvalidFieldError: a part is no host and port.
     """
-    return [_address(part.strip()) for part in bootstrap.split(",")]
+    return [_address(part.strip(), field) for part in bootstrap.split(",")]
 
 
-def _address(part: str) -> Address:
+def _address(part: str, field: str) -> Address:
     host, colon, port = part.rpartition(":")
     if not colon or part.endswith("]"):
         host, port = part, str(_KAFKA_PORT)
     digits = port.isascii() and port.isdecimal() and len(port) <= len(str(_PORT_MAX))
     if not host.strip("[]") or not digits or not 1 <= int(port) <= _PORT_MAX:
         raise InvalidFieldError(
-            "--bootstrap", f"must be host:port[,…], ports 1 to {_PORT_MAX}, has {part!r}"
+            field, f"must be host:port[,…], ports 1 to {_PORT_MAX}, has {part!r}"
         )
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
 

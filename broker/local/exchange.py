@@ -23,6 +23,7 @@ from broker.local.child import reap_record
 from broker.local.jars import kafka_classpath
 from broker.local.kafka import SERVING, EmbeddedKafka, Jvm
 from broker.local.lock import DirectoryLock
+from broker.local.own_clusters import check_names, check_reach
 from broker.local.ports import HOST, RememberedPorts
 from broker.local.postgres import EmbeddedPostgres
 from broker.local.secret import kept_secret, write_secret
@@ -61,6 +62,9 @@ class Exchange:
         home: its directory, made where it does not exist.
         shape: what runs.
         environ: where clusters of one's own are named.
+
+    Raises:
+        InvalidFieldError: the environment or the home's connections.json cannot be meant.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Exchange:
     ) -> None:
         self.home = home.absolute()
         self._environ = os.environ if environ is None else environ
+        check_names(self.home, self._environ)
         self._kafka = (
             None
             if self._environ.get("WEIR_KAFKA_BOOTSTRAP")
@@ -89,6 +94,7 @@ class Exchange:
 
         Raises:
             SetupError: this home is up already, or something did not get ready.
+            UnavailableError: a cluster of one's own does not answer; nothing was started.
         """
         lock = DirectoryLock(self.home / "run")
         lock.acquire()
@@ -99,6 +105,7 @@ class Exchange:
 
     def _run(self, told: Callable[[State], None]) -> None:
         reap_home(self.home)
+        check_reach(self._environ)
         _record_supervisor(self.home)
         supervisor = Supervisor(
             self._stages(), home=self.home, on_ready=self._unit_ready, report=told

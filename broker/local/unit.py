@@ -11,6 +11,7 @@ from broker.local.ports import HOST
 
 _ASK_TIMEOUT_S = 3.0
 _OK, _UNWELL = 200, 503
+_SAID_MAX = 300
 
 
 class Unit(Protocol):
@@ -98,12 +99,23 @@ class HttpProcess:
             self._child.stop(timeout_s=timeout_s)
 
     def why(self) -> str:
-        """How it ended, the last line of its log, and where the log is."""
+        """How it ended, what its log says last, and where the log is."""
         code = self._child.exit_code if self._child else None
         ended = f"it ended with {code}" if code is not None else "it runs but /readyz says no"
-        lines = [line for line in tail(self._command.log, self._seen_bytes) if line.strip()]
-        last = f": {lines[-1].strip()[:300]}" if lines else ""
+        said = last_words(tail(self._command.log, self._seen_bytes))
+        last = f": {said}" if said else ""
         return f"{ended}{last}; the whole story is in {self._command.log}"
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """The line of a log that says why its process ended; empty where none does.
+
+    That is the last one of `weir:`, which every verb ends with; else the last that is no aside.
+    """
+    said = [line.strip() for line in lines if line.strip()]
+    ours = [line for line in said if line.startswith("weir: ")]
+    others = [line for line in said if not line.startswith("(")]
+    return (ours or others or [""])[-1][:_SAID_MAX]
 
 
 def wants_restart(unit: Unit) -> str:
