@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 
 from broker.errors import SetupError
+from broker.metrics import exposition
 
 Check = Callable[[], str | None]
 """None if all is well, else why not, in a sentence."""
@@ -21,17 +22,23 @@ _REQUEST_TIMEOUT_S = 5.0
 
 @contextmanager
 def health_server(
-    port: int, *, live: Check, ready: Check, host: str = "127.0.0.1"
+    port: int,
+    *,
+    live: Check,
+    ready: Check,
+    measured: CollectorRegistry,
+    host: str = "127.0.0.1",
 ) -> Iterator[int]:
     """Serve from a thread while the block runs; gives the port (0 asks for a free one).
 
-    `live` and `ready` are called in the server's threads: they read, never wait.
+    `live` and `ready` are called in the server's threads: they read, never wait. `measured` holds
+    the process's own metrics.
 
     Raises:
         SetupError: the port is taken, or not ours to take.
     """
     try:
-        server = ThreadingHTTPServer((host, port), _handler(live, ready))
+        server = ThreadingHTTPServer((host, port), _handler(live, ready, measured))
     except OSError as error:
         raise SetupError(
             f"metrics: {host}:{port} cannot be listened on ({error.strerror}); choose another "
@@ -48,14 +55,16 @@ def health_server(
         thread.join()
 
 
-def _handler(live: Check, ready: Check) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    live: Check, ready: Check, measured: CollectorRegistry
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_TIMEOUT_S
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path == "/metrics":
-                self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+                self._answer(200, exposition(measured), CONTENT_TYPE_LATEST)
             elif path in ("/livez", "/readyz"):
                 why = live() if path == "/livez" else ready()
                 self._answer(503 if why else 200, f"{why or 'ok'}\n".encode(), "text/plain")

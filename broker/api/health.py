@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from broker.metrics import SERVE, exposition
 
 Check = Callable[[], str | None]
 """None if all is well, else why not, in a sentence."""
@@ -30,7 +32,7 @@ def health_router(*, live: Check, ready: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/metrics")
     def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(SERVE), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

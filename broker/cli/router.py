@@ -33,6 +33,7 @@ def router(home: Path | None, instance: str, metrics_port: int) -> None:
     from broker.flow.settings import LaneSettings
     from broker.health import health_server
     from broker.log.kafka import KafkaLog
+    from broker.metrics import ROUTER
     from broker.streams import run
 
     kafka = kafka_config(home_from(os.environ, str(home) if home else None))
@@ -50,6 +51,8 @@ def router(home: Path | None, instance: str, metrics_port: int) -> None:
         def why_not_ready() -> str | None:
             return None if lane.ready else "no clients yet, or the policy is too old"
 
-        with health_server(metrics_port, live=feed.why_not_live, ready=why_not_ready) as port:
+        with health_server(
+            metrics_port, live=feed.why_not_live, ready=why_not_ready, measured=ROUTER
+        ) as port:
             click.echo(f"router {instance}: metrics on http://127.0.0.1:{port}/metrics", err=True)
             run(app, [feed], stop_timeout_s=15.0)

@@ -7,6 +7,7 @@ from broker.health import health_server
 from broker.ledger.app import ledger_app
 from broker.ledger.start import wait_for_tables, wait_for_topic
 from broker.log.kafka import KafkaLog
+from broker.metrics import LEDGER
 from broker.store.base import engine
 from broker.streams import run
 
@@ -25,7 +26,9 @@ def run_ledger(connections: Connections, *, instance: str, metrics_port: int) ->
     database = engine(connections.database_url)
     log = KafkaLog(connections.kafka)
     app, source = ledger_app(log, database, instance=instance)
-    with health_server(metrics_port, live=source.stalled, ready=source.not_ready) as port:
+    with health_server(
+        metrics_port, live=source.stalled, ready=source.not_ready, measured=LEDGER
+    ) as port:
         _log.info("ledger starts", instance=instance, metrics_port=port)
         wait_for_tables(database, patience_s=_PATIENCE_S)
         wait_for_topic(log, patience_s=_PATIENCE_S)
