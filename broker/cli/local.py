@@ -23,6 +23,7 @@ from broker.local.status import Status
 from broker.local.status import status as ask
 
 _PLAIN_WIDTH = 160
+_ORPHANED = "`weir up` takes over, `weir down` stops them"
 
 _home = click.option(
     "--home", metavar="DIR", help="Where the exchange lives. [WEIR_HOME, default .weir]"
@@ -98,6 +99,8 @@ def down(home: str | None, *, as_json: bool) -> None:
 def status(home: str | None, *, as_json: bool) -> None:
     """Show each process, its address, lags and alarms.
 
+    What a killed supervisor left is shown too.
+
     Exits 0 if everything is ready and no alarm stands; 1 if not.
     """
     found = ask(_home_of(home))
@@ -133,7 +136,7 @@ def _print(found: Status, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_facts(found)))
         return
-    if found.supervisor_pid is None:
+    if found.supervisor_pid is None and not found.orphaned:
         click.echo(f"{found.home}: down; `weir up` starts it")
         return
     console = Console()
@@ -155,7 +158,9 @@ def _print(found: Status, *, as_json: bool) -> None:
             _or_dash(figures.coverage_lag_records),
             str(state.restarts),
         )
-    console.print(f"exchange in {found.home}", markup=False, highlight=False, soft_wrap=True)
+    gone = ": its supervisor is gone, these still run; " + _ORPHANED if found.orphaned else ""
+    title = f"exchange in {found.home}{gone}"
+    console.print(title, markup=False, highlight=False, soft_wrap=True)
     console.print(table)
     for one in found.processes:
         if one.state.reason:
@@ -170,6 +175,7 @@ def _facts(found: Status) -> dict[str, Any]:
         "up": found.supervisor_pid is not None,
         "well": found.well,
         "supervisor_pid": found.supervisor_pid,
+        "orphaned": found.orphaned,
         "lag_records": found.lag_records,
         "coverage_lag_records": found.coverage_lag_records,
         "alarms": list(found.alarms),

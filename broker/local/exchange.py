@@ -19,7 +19,7 @@ import psutil
 
 from broker.config import CONNECTIONS_FILE, KafkaConfig, connections
 from broker.errors import InvalidFieldError
-from broker.local.child import reap_record
+from broker.local.child import reap_record, recorded
 from broker.local.jars import kafka_classpath
 from broker.local.kafka import SERVING, EmbeddedKafka, Jvm
 from broker.local.lock import DirectoryLock
@@ -208,9 +208,22 @@ def reap_home(home: Path) -> list[str]:
 
     In the reverse order of starting: who writes to Kafka ends before Kafka.
     """
+    return [record.parent.name for record in _records(home) if reap_record(record)]
+
+
+def left_running(home: Path) -> dict[str, int]:
+    """Name and pid of what the records say and what still runs, supervised or not.
+
+    Raises:
+        SetupError: the home belongs to another user.
+    """
+    found = {record.parent.name: recorded(record) for record in _records(home)}
+    return {name: process.pid for name, process in found.items() if process is not None}
+
+
+def _records(home: Path) -> list[Path]:
     ours = sorted((home / "processes").glob("*/process.json"))
-    records = [*ours, home / "postgres" / "process.json", home / "kafka" / "process.json"]
-    return [record.parent.name for record in records if reap_record(record)]
+    return [*ours, home / "postgres" / "process.json", home / "kafka" / "process.json"]
 
 
 def supervisor_record(home: Path) -> Path:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker.local.background import running_supervisor
-from broker.local.state import ProcessState, read_state
+from broker.local.exchange import left_running
+from broker.local.state import ProcessState, State, read_state
 from broker.local.unit import get
 
 _OK = 200
@@ -41,11 +42,16 @@ class ProcessStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What runs in a home; `supervisor_pid` None is down."""
+    """What runs in a home; `supervisor_pid` None is down, or, with processes, orphaned."""
 
     home: Path
     supervisor_pid: int | None
     processes: tuple[ProcessStatus, ...]
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the supervisor is gone and what it watched still runs."""
+        return self.supervisor_pid is None and bool(self.processes)
 
     @property
     def well(self) -> bool:
@@ -74,12 +80,32 @@ def status(home: Path) -> Status:
     supervisor = running_supervisor(home)
     state = read_state(home)
     if supervisor is None or state is None:
-        return Status(home=home, supervisor_pid=None, processes=())
+        return Status(home=home, supervisor_pid=None, processes=_orphans(home, state))
     return Status(
         home=home,
         supervisor_pid=supervisor.pid,
         processes=tuple(map(_ask, state.processes)),
     )
+
+
+def _orphans(home: Path, last: State | None) -> tuple[ProcessStatus, ...]:
+    """What a killed supervisor left, as it last knew it, in the order it started them."""
+    running = left_running(home)
+    known = {one.name: one for one in last.processes} if last else {}
+    names = [*(name for name in known if name in running), *(running.keys() - known.keys())]
+    found = []
+    for name in names:
+        state = known.get(name)
+        if state is None or state.pid != running[name]:
+            state = ProcessState(
+                name=name,
+                condition="not ready",
+                pid=running[name],
+                address=state.address if state else "-",
+                reason="nobody waited for it to get ready",
+            )
+        found.append(_ask(state))
+    return tuple(found)
 
 
 def figures_in(text: str) -> Figures:

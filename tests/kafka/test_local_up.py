@@ -82,7 +82,9 @@ def test_up_survives_kill_and_down_leaves_nothing(home: Path) -> None:
     supervisor.kill()
     assert gone([supervisor], timeout_s=30) == []
     assert all(is_running(one) for one in children)
-    assert weir("status", home, code=1)["up"] is False
+    orphans = weir("status", home, code=1)
+    assert (orphans["up"], orphans["orphaned"]) == (False, True)
+    assert {one["pid"] for one in orphans["processes"]} == {one.pid for one in children}
 
     again = weir("up", home, "--quick-start", "--routers", "2")
     assert again["well"]
