@@ -279,11 +279,6 @@ class Drift:
                     names.add(acl.name)
         return frozenset(names)
 
-    @property
-    def unhealable(self) -> tuple[Difference, ...]:
-        """What only an operator can heal."""
-        return tuple(one for one in self.differences if one.action is None)
-
     def to_json(self) -> list[dict[str, object]]:
         """One object a difference."""
         return [

@@ -8,7 +8,6 @@ import re
 
 from broker.errors import InvalidFieldError
 
-SLUG_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 SLUG_LENGTH_MAX = 40
 CONTROL_TOPIC = "weir.control"
 USAGE_TOPIC = "weir.usage"
