@@ -127,8 +127,10 @@ def _cluster(kafka: KafkaConfig) -> "ClusterMetadata":
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
+    from broker.log.kafka_errors import LIBRDKAFKA
+
     try:
-        return AdminClient(kafka.client()).list_topics(timeout=_ASK_TIMEOUT_S)
+        return AdminClient(kafka.client(), logger=LIBRDKAFKA).list_topics(timeout=_ASK_TIMEOUT_S)
     except KafkaException as error:
         raise UnavailableError(f"Kafka at {kafka.bootstrap}: {error.args[0].str()}") from error
 
