@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from broker.api.calls import CallDep, ObjectPath
 from broker.api.etags import RevisionDep, TagDep
@@ -47,7 +48,20 @@ class FixedPeriod(Body):
     length_s: Annotated[int, WHOLE] = Field(ge=LENGTH_MIN_S, le=LENGTH_MAX_S)
 
 
-PeriodJson = MonthlyPeriod | FixedPeriod
+def _choose(value: object) -> object:
+    """By the key that is there, so that what is wrong is told of the kind that was meant."""
+    if isinstance(value, MonthlyPeriod | FixedPeriod):
+        return value
+    given = value if isinstance(value, dict) else {}
+    if "length_s" in given:
+        return FixedPeriod.model_validate(given)
+    if "calendar" in given or "time_zone" in given:
+        return MonthlyPeriod.model_validate(given)
+    rule = 'must be {"calendar": "month", "time_zone": an IANA name} or {"length_s": seconds}'
+    raise PydanticCustomError("period", "{rule}", {"rule": rule})
+
+
+PeriodJson = Annotated[MonthlyPeriod | FixedPeriod, BeforeValidator(_choose)]
 
 
 class TermsIn(Body):

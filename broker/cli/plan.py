@@ -1,6 +1,7 @@
 """`weir plan`: what your products cost."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from broker.billing.price import parse_price
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
 from broker.client.errors import ApiError, RefusedError
-from broker.domain.period import DAY_MS
+from broker.domain.period import DAY_MS, parse_period
 from broker.domain.plan import DELIVERY_RETENTION_DEFAULT_MS
 from broker.errors import InvalidFieldError
 
 _PRICE_BYTES_MAX = 64 * 1024
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 _terms = [
     click.option(
@@ -72,8 +74,8 @@ def plan() -> None:
 def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> None:
     """Name a plan and draft its first version.
 
-    Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name. The price is
-    read before the plan is named, since a name is never given twice.
+    Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name. The price and
+    the period are read before the plan is named, since a name is never given twice.
     """
     drafted = _terms_of(**terms)
     call.client.plans.create(plan_id, product=product, title=title)
@@ -155,11 +157,21 @@ def _terms_of(
 
 
 def _period(period: str, time_zone: str) -> dict[str, Any]:
-    if period == "month":
-        return {"calendar": "month", "time_zone": time_zone}
-    if not period.isdecimal():
-        raise InvalidFieldError("--period", f"must be month or whole seconds, is {period!r}")
-    return {"length_s": int(period)}
+    """The period as it is sent, read here for the same reason as the price.
+
+    Raises:
+        InvalidFieldError: names the option.
+    """
+    option = "--time-zone"
+    sent: dict[str, Any] = {"calendar": "month", "time_zone": time_zone}
+    if period != "month":
+        if not _SECONDS.fullmatch(period):
+            raise InvalidFieldError("--period", f"must be month or whole seconds, is {period!r}")
+        option, sent = "--period", {"length_s": int(period)}
+    try:
+        return parse_period(sent).to_json()
+    except InvalidFieldError as error:
+        raise InvalidFieldError(option, error.rule) from error
 
 
 def _price(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from broker.client.errors import InvalidRequestError
 from broker.errors import InvalidFieldError
 
 GOOD = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.001"}
-TERMS = {"period": "month", "time_zone": "Nowhere", "delivery_days": 7, "approval": "manual"}
+TERMS = {"period": "month", "time_zone": "UTC", "delivery_days": 7, "approval": "manual"}
 
 
 class Api:
@@ -46,14 +46,14 @@ class Api:
         )
 
 
-def run(api: Api, price: object, directory: Path) -> None:
-    """Type `weir plan create windco/basic` with this price, in a time zone that is none."""
+def run(api: Api, price: object, directory: Path, **given: str) -> None:
+    """Type `weir plan create windco/basic` with this price, and these options."""
     file = directory / "price.json"
     file.write_text(json.dumps(price))
     verb = create.callback.__wrapped__  # type: ignore[union-attr]
     with Client("http://weir.test", "hush", http=httpx.MockTransport(api)) as client:
         call = Call(client, home=directory, as_json=False)
-        terms = TERMS | {"price": file}
+        terms = TERMS | {"price": file} | given
         verb(call, "windco/basic", product="windco/turbines", title="Basic", **terms)
 
 
@@ -71,6 +71,26 @@ def test_faulty_price_names_no_plan(tmp_path: Path, price: object, field: str) -
 
     with pytest.raises(InvalidFieldError, match=field):
         run(api, price, tmp_path)
+
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        ({"period": "31536000"}, "--period: must be whole seconds from 5 to 2678400, is 31536000"),
+        ({"period": "1"}, "--period: must be whole seconds from 5 to 2678400, is 1"),
+        ({"period": "9" * 5000}, "--period: must be month or whole seconds, is '999"),
+        ({"period": "1.5"}, "--period: must be month or whole seconds, is '1.5'"),
+        ({"time_zone": "Mars"}, "--time-zone: must be an IANA time zone"),
+    ],
+)
+def test_faulty_period_names_no_plan(tmp_path: Path, given: dict[str, str], rule: str) -> None:
+    """A faulty period is refused by its option and the rule, before the API is asked."""
+    api = Api()
+
+    with pytest.raises(InvalidFieldError, match=f"^{rule}"):
+        run(api, GOOD, tmp_path, **given)
 
     assert api.asked == []
 
