@@ -126,9 +126,9 @@ class Lane:
             self._advance()
         self._subscribe(clients)
         self._retry_held()
-        if not self._topics:
-            return None
         clients = self._opened()
+        if not self._topics and not clients.partitions.chains:
+            return None  # with chains the group has yet to take them, which it does in a poll
         share = self._pace.share
         fetched, group = clients.source.fetch(self._tail.policy, share=share)
         if clients.partitions.failure is not None:

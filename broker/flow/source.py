@@ -90,7 +90,7 @@ class Source:
         for tp in self._partitions.routable():
             product = products[tp.topic]
             chain = self._partitions.chains[tp]
-            if tp in busy or tp in waiting or tp in self._partitions.gaps:
+            if product.ended or tp in busy or tp in waiting or tp in self._partitions.gaps:
                 continue
             if not (_concerned(chain, product) or self._stale(chain, now_ms)):
                 continue

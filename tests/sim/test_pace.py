@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from broker.domain import events as ev
 from broker.errors import LogTimeoutError, PoisonedBatchError
 from broker.flow.batch import BatchSet, Metered
 from broker.flow.lane import Lane
 from broker.log.ports import Records
 from tests.sim.checks import committed
-from tests.sim.world import SETTINGS, TOPIC, Inline, World
+from tests.sim.world import PARTITIONS, PRODUCT, SETTINGS, TOPIC, Inline, World
 
 GOOD = b"\0\0\0\0\x01" + bytes(60)
 COUNT = 30
@@ -133,3 +134,18 @@ def test_a_set_that_timed_out_is_halved_and_grows_again() -> None:
         batches = _polled(lane)
         lane.commit(batches, _metered(lane, batches))
     assert lane._pace.share == 1.0
+
+
+def test_a_lane_without_products_gives_its_partitions_back() -> None:
+    """After the last product has ended it holds none, so that it may rest."""
+    world, lane = _world()
+    while lane._opened().partitions.chains.keys() != {(TOPIC, p) for p in range(PARTITIONS)}:
+        batches = lane.poll()
+        if batches is not None:
+            lane.commit(batches, _metered(lane, batches))
+    topic_id = lane.policy.products[PRODUCT].topic_id
+    world._publish(ev.TopicEnded(PRODUCT, topic_id))
+    for _ in range(SOON):
+        world.clock.ms += 200
+        assert lane.poll() is None
+    assert lane.owned == {}
