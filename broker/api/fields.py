@@ -1,6 +1,7 @@
 """Fields of requests, each with the rule that OpenAPI shows and the API holds it to."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from fastapi import Path
 from pydantic import (
@@ -8,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     WithJsonSchema,
 )
@@ -17,9 +19,27 @@ from broker.domain.names import SLUG_LENGTH_MAX, check_slug, split_id
 from broker.errors import InvalidFieldError
 
 _SLUG = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-# Neither control characters (NUL cannot be stored) nor lone surrogates (no UTF-8).
-_LINE = r"^[^\x00-\x1F\x7F]*$"
-_TEXT = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$"
+# What moves a terminal or cannot be seen: controls (Cc), format characters (Cf: marks of direction,
+# zero widths, tags), separators of lines.
+_HIDDEN = (
+    r"\x7F-\x9F\u00AD\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u180E\u200B-\u200F"
+    r"\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB"
+) + "".join(
+    # As themselves: the notations of regular expressions differ past U+FFFF.
+    f"{chr(first)}-{chr(last)}"
+    for first, last in (
+        (0x110BD, 0x110BD),
+        (0x110CD, 0x110CD),
+        (0x13430, 0x1343F),
+        (0x1BCA0, 0x1BCA3),
+        (0x1D173, 0x1D17A),
+        (0xE0000, 0xE007F),
+    )
+)
+_ONE = rf"[^\x00-\x1F{_HIDDEN}]"
+_LINE = rf"^{_ONE}*[^\x00-\x1F{_HIDDEN}\s]{_ONE}*$"
+_LINE_OR_NOTHING = rf"^({_LINE[1:-1]})?$"
+_TEXT = rf"^[^\x00-\x08\x0B\x0C\x0E-\x1F{_HIDDEN}]*$"
 
 
 class Body(BaseModel):
@@ -53,6 +73,24 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _text(length_min: int, length_max: int, pattern: str, what: str) -> Any:
+    """A string of this pattern; whoever sends another is told `what` it must be."""
+    read = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not read.fullmatch(value):
+            rule = f"must be {what}, without control or invisible characters"
+            raise PydanticCustomError("text", "{rule}", {"rule": rule})
+        return value
+
+    return Annotated[
+        str,
+        StringConstraints(min_length=length_min, max_length=length_max),
+        AfterValidator(check),
+        Field(json_schema_extra={"pattern": pattern}),
+    ]
+
+
 # JSON knows one kind of number: 60.0 is as whole as 60. Stands last, or pydantic loses the bounds
 # on their way into the document.
 WHOLE = BeforeValidator(_whole)
@@ -81,10 +119,10 @@ ObjectId = Annotated[
         }
     ),
 ]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_LINE)]
-Text = Annotated[str, StringConstraints(max_length=4000, pattern=_TEXT)]
-Reason = Annotated[str, StringConstraints(max_length=500, pattern=_LINE)]
-GivenReason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_LINE)]
+Line = _text(1, 200, _LINE, "one line in which something can be read")
+Text = _text(0, 4000, _TEXT, "text")
+Reason = _text(0, 500, _LINE_OR_NOTHING, "empty, or one line in which something can be read")
+GivenReason = _text(1, 500, _LINE, "one line in which something can be read")
 
 OrganisationPath = Annotated[Slug, Path(description="The organisation's slug.")]
 NamePath = Annotated[Slug, Path(description="The object's own slug.")]

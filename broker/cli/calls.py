@@ -31,7 +31,7 @@ class Call:
 
     def show(self, value: Any, words: str) -> None:
         """Print one value: as JSON, or a sentence about it."""
-        click.echo(to_json(value) if self._as_json else words)
+        click.echo(to_json(value) if self._as_json else "\n".join(map(_seen, words.split("\n"))))
 
     def describe(self, value: Any, *, one_each: str | None = None) -> None:
         """Print one value: as JSON, or one line a field, and one line an item of `one_each`."""
@@ -85,8 +85,9 @@ def calls_api(command: Command) -> Command:
 
 
 def to_json(value: Any) -> str:
-    """One JSON object, times in ISO 8601."""
-    return json.dumps(asdict(value), default=_plain, ensure_ascii=False)
+    """One JSON object, times in ISO 8601; what would move a terminal stands as JSON's escapes."""
+    written = json.dumps(asdict(value), default=_plain, ensure_ascii=False)
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in written)
 
 
 def _plain(value: object) -> str:
@@ -99,5 +100,13 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, dict | list | tuple):
-        return json.dumps(value, default=_plain, ensure_ascii=False)
-    return str(value)
+        value = json.dumps(value, default=_plain, ensure_ascii=False)
+    return _seen(str(value))
+
+
+def _seen(text: str) -> str:
+    """Others chose it: what would move a terminal's cursor is shown as an escape."""
+    escaped = (one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        one if one.isprintable() else two for one, two in zip(text, escaped, strict=True)
+    )

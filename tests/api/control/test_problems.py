@@ -159,3 +159,20 @@ def test_a_body_of_great_depth(world: Any, trade: Any, depth: int) -> None:
     for one in (headers, headers | {"Idempotency-Key": "k"}):
         answer = world.client.post("/v1/plans/acme/basic/versions", headers=one, content=content)
         assert answer.status_code in {400, 422}, answer.text
+
+
+@pytest.mark.parametrize("reason", [" ", "\u00a0", "\u009b2J", "a\u202eb", "a\u200b", "a\u2028b"])
+def test_text_that_moves_a_terminal(world: Any, trade: Any, reason: str) -> None:
+    """Names and reasons without anything to read, or with what cannot be seen, are refused."""
+    world.active("grid/feed", "acme/wind", "acme/basic", trade.buyer, trade.seller)
+    suspended = world.post("/subscriptions/grid/feed/suspend", trade.seller, {"reason": reason})
+    named = world.ask("PATCH", "/organisations/acme", world.operator, {"name": reason})
+    assert _problem(suspended, 422)["field"] == "reason"
+    assert "invisible" in _problem(named, 422)["detail"]
+
+
+def test_text_of_any_script(world: Any, trade: Any) -> None:
+    """What people write is taken: accents, other scripts, symbols past U+FFFF, spaces."""
+    name = "Wind & Wëllen 風力 \U0001f32c a\u00a0b"
+    body = {"name": name}
+    assert world.done("PATCH", "/organisations/acme", world.operator, body)["name"] == name
