@@ -20,6 +20,7 @@ from broker.errors import NotFoundError, UnavailableError
 from broker.log.kafka import KafkaLog
 from broker.log.ports import Consumer, Log
 from broker.store.base import engine
+from broker.verify.beyond import check_beyond
 from broker.verify.control import History
 from broker.verify.events import CONTROL_TOPIC, ControlLog
 from broker.verify.findings import Findings
@@ -168,6 +169,8 @@ class _Recount:
                 key = (settings.topic_id, partition, LIVE)
                 stored = StoredChain(self._database, key, patience=patience)
                 self._partition(log, settings, stored, places, exists=exists)
+            members = log.history.members(settings.product)
+            check_beyond(self._readers, settings, members, findings, exists=exists)
         log.compare(self._database)
         self._strangers(folded, products, places, whole=product is None)
         self._progress("recounting invoices")

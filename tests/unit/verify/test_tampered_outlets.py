@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from broker.log.memory_topics import PartitionLog
 from broker.log.ports import TopicPartition
 
 from .conftest import QUARANTINE, TOPIC, Exchange
@@ -107,3 +110,23 @@ def test_delivery_topic_emptied_and_filled_anew(routed: Exchange) -> None:
     assert (one.subscription, one.first_offset) == (BUYER, end)
     lost = [lost for lost in routed.recount().chain_only if lost.subscription == BUYER]
     assert sum(one.records for one in lost) == 18
+
+
+@pytest.mark.parametrize(
+    ("topic", "store", "subscription"),
+    [
+        ("delivery.grid.forecast", "delivery", BUYER),
+        (QUARANTINE, "quarantine", None),
+        (TOPIC, "source", None),
+    ],
+)
+def test_records_in_a_partition_too_many(
+    routed: Exchange, topic: str, store: str, subscription: str | None
+) -> None:
+    """A partition that somebody added is named as soon as something stands in it."""
+    routed.log._broker.topics[topic].partitions.append(PartitionLog())
+    assert routed.recount().agrees
+    routed.send(topic, 2, [GOOD, GOOD])
+    (one,) = differences(routed)
+    assert (one.store, one.subscription, one.partition) == (store, subscription, 2)
+    assert (one.topic, one.first_offset, one.next_offset) == (topic, 0, 2)
