@@ -6,11 +6,10 @@ its buyer all the same, so whatever stands there is named.
 
 from collections.abc import Iterable
 
-from broker.verify.control import Subscription
 from broker.verify.findings import Findings
 from broker.verify.readers import Readers
 from broker.verify.report import Difference
-from broker.verify.rules import Settings
+from broker.verify.rules import Settings, Subscription
 
 
 def check_beyond(
