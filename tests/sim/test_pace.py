@@ -1,5 +1,6 @@
 """How much a lane takes, how long it may take, and what belongs to what it has taken."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,3 +150,26 @@ def test_a_lane_without_products_gives_its_partitions_back() -> None:
         world.clock.ms += 200
         assert lane.poll() is None
     assert lane.owned == {}
+
+
+def test_what_waits_is_dropped_with_an_abort() -> None:
+    """After it the lane goes on at the chain's end, not behind what it has given up."""
+    _, lane = _world()
+    first = _polled(lane)
+    assert lane._opened().source._waiting
+    lane.fail(PoisonedBatchError("somebody says so"))
+    second = _polled(lane)
+    begun = {batch.partition: batch.first_offset for batch in first.batches}
+    assert {batch.partition: batch.first_offset for batch in second.batches} == begun
+
+
+def test_a_fetch_that_is_missing_is_noticed() -> None:
+    """Records that begin behind the chain's end, with none before them, are not routed."""
+    _, lane = _world()
+    batches = _polled(lane)
+    lane.commit(batches, _metered(lane, batches))
+    waiting = lane._opened().source._waiting
+    left = waiting[0].records
+    waiting[0] = replace(waiting[0], records=left.slice(1, len(left)), position=left.offsets[1])
+    with pytest.raises(PoisonedBatchError, match="follows on"):
+        lane.poll()

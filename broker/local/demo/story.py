@@ -17,7 +17,7 @@ from broker.local.demo.cast import Actor
 from broker.local.demo.market import OFFERS, PRODUCT, TRIAL, Market, open_market
 from broker.local.demo.refusals import attempt_all
 from broker.local.demo.screen import Screen
-from broker.local.demo.stream import Streamed, stream
+from broker.local.demo.stream import GATEWAY_RECORDS, Streamed, stream
 from broker.local.demo.telemetry import RECORDS, TURBINES, fetch
 from broker.local.demo.waiting import until
 from broker.local.jars import kafka_classpath
@@ -220,7 +220,8 @@ def _report(
 
 def _agrees(report: dict[str, Any]) -> bool:
     whole = report["source_records"] == report["valid_records"] + report["quarantined"]
-    if not (report["verified"] and whole and report["quarantined"] and report["router_kills"]):
+    refused = report["quarantined"] == GATEWAY_RECORDS
+    if not (report["verified"] and whole and refused and report["router_kills"]):
         return False
     if None in (report["subscriptions"][-1]["cutover"] or {None: None}).values():
         return False
