@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from broker.api.calls import CallDep, ObjectPath
-from broker.api.etags import TagDep
+from broker.api.etags import RevisionDep, TagDep
 from broker.api.fields import Body, OrganisationPath, Slug, View
 from broker.api.idempotency import Created, OnceDep
 from broker.api.pages import Page, WantedDep
@@ -97,31 +97,40 @@ def read_account(
     "/{name}/password",
     status_code=201,
     response_model=NewAccountView,
-    responses=declared(404, 409),
+    responses=declared(404, 409, 412),
 )
 def renew_password(
     object_id: ObjectPath,
     call: CallDep,
     once: OnceDep,
+    tags: RevisionDep,
 ) -> Response:
     """Give it another password; the old one stops working for new connections."""
 
     def make() -> Created:
         account, password = accounts.renew_password(
-            call.session, object_id, credentials=call.credentials, by=call.actor
+            call.session,
+            object_id,
+            credentials=call.credentials,
+            by=call.actor,
+            if_revision=tags.expected,
         )
         return _created(account, password)
 
     return once(None, make)
 
 
-@router.delete("/{name}", response_model=AccountView, responses=declared(404, 409))
+@router.delete("/{name}", response_model=AccountView, responses=declared(404, 409, 412))
 def delete_account(
     object_id: ObjectPath,
     call: CallDep,
+    tags: RevisionDep,
 ) -> Account:
     """End it: its rights go first, then the user itself, within seconds."""
-    return accounts.delete(call.session, object_id, by=call.actor, now=call.now)
+    deleted = accounts.delete(
+        call.session, object_id, by=call.actor, now=call.now, if_revision=tags.expected
+    )
+    return tags.show(deleted)
 
 
 def _created(account: Account, password: str) -> Created:

@@ -1,8 +1,9 @@
 """ETag and If-Match: an object's revision, so that nobody overwrites what they have not read.
 
-Every object is answered with its ETag. A change that sends it back as If-Match is refused with 412
-where the object has changed since; If-Match is optional, since the states of our objects refuse
-what is out of place by themselves.
+Every object that has a revision is answered with its ETag. A change that sends it back as If-Match
+is refused with 412 where the object has changed since; If-Match is optional, since the states of
+our objects refuse what is out of place by themselves. Tokens and invoices have no revision: each
+changes once, to its end, and doing that again changes nothing.
 """
 
 import re

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from broker.control import organisations
 from broker.control.ports import Credentials
-from broker.control.rows import columns_of, insert, put, value_of, values_of
+from broker.control.rows import check_revision, columns_of, insert, put, value_of, values_of
 from broker.domain import names
 from broker.domain.actor import Actor
 from broker.domain.lifecycle import check_act
@@ -80,28 +80,45 @@ def create(
 
 
 def renew_password(
-    session: Session, account_id: str, *, credentials: Credentials, by: Actor
+    session: Session,
+    account_id: str,
+    *,
+    credentials: Credentials,
+    by: Actor,
+    if_revision: int | None = None,
 ) -> tuple[Account, str]:
     """Give the user another password; the old one stops working.
 
     Raises:
         NotFoundError: no such account, or not `by`'s own.
+        PreconditionError: it is past `if_revision`.
         ConflictError: it is deleted.
         LogError: Kafka did not confirm; try again.
     """
-    account = value_of(Account, _row(session, account_id, by=by))
+    row = _row(session, account_id, by=by, if_revision=if_revision)
+    account = value_of(Account, row)
     check_act("account", account_id, "renewing the password", account.state, {"active"})
-    return account, _new_password(account, credentials)
+    renewed = replace(account, revision=account.revision + 1)
+    put(row, renewed)
+    return renewed, _new_password(renewed, credentials)
 
 
-def delete(session: Session, account_id: str, *, by: Actor, now: datetime) -> Account:
+def delete(
+    session: Session,
+    account_id: str,
+    *,
+    by: Actor,
+    now: datetime,
+    if_revision: int | None = None,
+) -> Account:
     """End the user: ACLs first, then the credential, by reconciliation.
 
     Raises:
         NotFoundError: no such account, or not `by`'s own.
+        PreconditionError: it is past `if_revision`.
         ConflictError: it is deleted already.
     """
-    row = _row(session, account_id, by=by)
+    row = _row(session, account_id, by=by, if_revision=if_revision)
     account = value_of(Account, row)
     check_act("account", account_id, "delete", account.state, {"active"})
     deleted = replace(account, state="deleted", deleted_at=now, revision=account.revision + 1)
@@ -142,8 +159,11 @@ def _new_password(account: Account, credentials: Credentials) -> str:
     return password
 
 
-def _row(session: Session, account_id: str, *, by: Actor) -> ServiceAccountRow:
+def _row(
+    session: Session, account_id: str, *, by: Actor, if_revision: int | None = None
+) -> ServiceAccountRow:
     row = session.get(ServiceAccountRow, account_id, with_for_update=True)
     if row is None or not by.owns(row.organisation):
         raise NotFoundError("account", account_id)
+    check_revision("account", account_id, row.revision, if_revision)
     return row
