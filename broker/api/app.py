@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from broker import __version__
@@ -24,6 +24,7 @@ from broker.api import (
 from broker.api.limits import BodyLimit
 from broker.api.measure import Measure
 from broker.api.price_schema import price_schemas
+from broker.api.queries import check_query
 from broker.api.services import Services
 
 ROUTERS = (
@@ -54,6 +55,7 @@ def create_app(services: Services) -> FastAPI:
         openapi_url="/v1/openapi.json",
         docs_url="/v1/docs",
         redoc_url=None,
+        dependencies=[Depends(check_query)],
     )
     app.state.services = services
     for router in ROUTERS:

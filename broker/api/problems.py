@@ -4,6 +4,7 @@ One shape for our own errors, FastAPI's validation, unknown routes and what nobo
 `type` (`/problems/<slug>`), `title`, `status`, `detail`, and `field` where one is at fault.
 """
 
+import re
 import traceback
 from collections.abc import Sequence
 from typing import Any, Final
@@ -91,7 +92,7 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": _TITLES[status][1],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({400, 401, 413, 422, 503, *statuses})
+        for status in sorted({400, 401, 413, 415, 422, 503, *statuses})
     }
 
 
@@ -117,12 +118,18 @@ def install(app: FastAPI) -> None:
         return of_error(error)
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        sent = request.headers.get("content-type", "")
+        if not _JSON.match(sent) and any(_is_unread_body(one) for one in error.errors()):
+            return problem(415, f"body: must be sent as application/json, is {sent[:100]!a}")
         return _validation(error)
 
     @app.exception_handler(HTTPException)
     def _http(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
+        cause = error.__cause__
+        if error.status_code == _BAD_REQUEST and isinstance(cause, ValueError | RecursionError):
+            return problem(_BAD_REQUEST, f"body: {_unread(cause)}", field="body")
         return problem(error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(OperationalError)
@@ -143,14 +150,51 @@ def install(app: FastAPI) -> None:
 _INTERNAL: Final = 500
 
 
+_BAD_REQUEST: Final = 400
+_JSON: Final = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.ASCII | re.IGNORECASE)
+_SHOWN_LENGTH_MAX: Final = 80
+_RULES: Final = {
+    "missing": "is missing; send it",
+    "extra_forbidden": "is not known here; leave it out",
+}
+
+
+def _is_unread_body(error: dict[str, Any]) -> bool:
+    return tuple(error["loc"]) == ("body",) and error["type"] != "missing"
+
+
+def _unread(cause: Exception) -> str:
+    """Why a body could not be read, and what to do."""
+    if isinstance(cause, RecursionError):
+        return "is nested too deeply to be read; send what is documented"
+    if isinstance(cause, UnicodeDecodeError):
+        return f"is not UTF-8 at byte {cause.start}; send it as UTF-8"
+    return "holds a number of too many digits; send what is documented"
+
+
 def _validation(error: RequestValidationError) -> JSONResponse:
     errors = [
-        {"field": field_name(one["loc"]), "detail": str(one["msg"])}
+        {"field": field_name(one["loc"]) or str(one["loc"][0]), "detail": _rule(one)}
         for one in error.errors()[:_ERRORS_SHOWN_MAX]
     ]
     first = errors[0]
-    detail = f"{first['field']}: {first['detail']}" if first["field"] else first["detail"]
-    return problem(422, detail, field=first["field"], errors=errors)
+    return problem(422, f"{first['field']}: {first['detail']}", field=first["field"], errors=errors)
+
+
+def _rule(error: dict[str, Any]) -> str:
+    """The rule, and the value that breaks it where it is short and one value."""
+    if error["type"] == "json_invalid":
+        why = error.get("ctx", {}).get("error", "")
+        return f"is no JSON at character {error['loc'][-1]} ({why}); mend it"
+    rule = _RULES.get(error["type"])
+    if rule is not None:
+        return rule
+    value = error.get("input")
+    if not isinstance(value, str | int | float):
+        return str(error["msg"])
+    # Escaped, since a lone surrogate could not be sent, nor should a terminal be moved.
+    shown = ascii(value[:_SHOWN_LENGTH_MAX] if isinstance(value, str) else value)
+    return f"{error['msg']}, is {shown[:_SHOWN_LENGTH_MAX]}"
 
 
 def field_name(location: Sequence[str | int]) -> str:

@@ -176,3 +176,41 @@ def test_text_of_any_script(world: Any, trade: Any) -> None:
     name = "Wind & Wëllen 風力 \U0001f32c a\u00a0b"
     body = {"name": name}
     assert world.done("PATCH", "/organisations/acme", world.operator, body)["name"] == name
+
+
+@pytest.mark.parametrize("path", ["/organisations?limt=1", "/organisations/acme?limt=1"])
+def test_an_unknown_query_parameter(world: Any, trade: Any, path: str) -> None:
+    """A misspelt parameter is refused by its name, on a list and on one object."""
+    assert _problem(world.get(path, world.operator), 422)["field"] == "limt"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        ("[" * 100_000, 400, "nested too deeply"),
+        ('{"id": ' + "9" * 5000 + "}", 400, "too many digits"),
+        (b"\xff", 400, "not UTF-8 at byte 0"),
+        ('{"id": }', 422, "no JSON at character 7"),
+    ],
+)
+def test_a_body_that_cannot_be_read(world: Any, content: Any, status: int, said: str) -> None:
+    """What cannot be parsed is told as the body's fault, with what and where."""
+    headers = world.operator | {"Content-Type": "application/json"}
+    answer = world.client.post("/v1/organisations", headers=headers, content=content)
+    problem = _problem(answer, status)
+    assert problem["field"] == "body"
+    assert said in problem["detail"]
+
+
+def test_a_body_of_another_type(world: Any) -> None:
+    """A body that is not sent as JSON is 415, with the type to send."""
+    headers = world.operator | {"Content-Type": "text/plain"}
+    answer = world.client.post("/v1/organisations", headers=headers, content='{"id": "a"}')
+    assert "application/json" in _problem(answer, 415)["detail"]
+
+
+def test_a_wrong_value_is_shown(world: Any) -> None:
+    """A refused value stands in the answer beside the rule."""
+    assert (
+        "'many'" in _problem(world.get("/organisations?limit=many", world.operator), 422)["detail"]
+    )
