@@ -1,7 +1,9 @@
 """Money: what is finalised never changes, entries sum to zero, numbers have no gap."""
 
+import re
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +137,18 @@ def test_the_operator_fee_is_a_setting(exchange: Any) -> None:
         assert payouts(session, "grid") == []
         with pytest.raises(InvalidFieldError, match="is 10001"):
             set_operator_fee(session, 10_001)
+
+
+def test_the_operator_sets_the_fee_as_documented(exchange: Any) -> None:
+    """The statement in docs/billing.md sets the fee that later invoices carry."""
+    docs = Path(__file__).parents[3] / "docs" / "billing.md"
+    [statement] = re.findall(r"^UPDATE billing_settings .*?;", docs.read_text(), re.MULTILINE)
+    with exchange.sessions.begin() as session:
+        session.execute(text(statement))
+    billed(exchange, "meter")
+    with exchange.sessions.begin() as session:
+        # 10.10 less 0.2525, half to even 0.25
+        assert [payout.amount_minor for payout in payouts(session, "windco")] == [985]
 
 
 def test_numbers_have_no_gap(exchange: Any) -> None:
