@@ -11,20 +11,12 @@ thread.
 """
 
 import confluent_kafka as ck
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 
 from broker.config import KafkaConfig
 from broker.log import kafka_settings
 from broker.log.kafka_errors import LIBRDKAFKA, Credentials, ours
 from broker.log.ports import Offsets, TopicPartition
-
-# The client keeps who leads a partition, and in which epoch, for 15 minutes; where a broker came
-# back meanwhile it asked with the old epoch for two minutes and more (measured by `weir faults`).
-_STALE_LEADER = {
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-}
 
 
 class KafkaOffsets:
@@ -52,8 +44,10 @@ class KafkaOffsets:
             start, end = self._client.get_watermark_offsets(asked, timeout=timeout_s)
         except KafkaException as error:
             self.check()
-            if error.args[0].code() in _STALE_LEADER:
-                self._client = self._connect()
+            # The client keeps for minutes what it believes of partitions and their leaders. Where a
+            # broker came back meanwhile it asked in vain with that for two minutes and more
+            # (measured by `weir faults`): the next question goes over a new one.
+            self._client = self._connect()
             what = f"{partition.topic}[{partition.partition}]: offsets"
             raise ours(error.args[0], what) from error
         return Offsets(start, end)
