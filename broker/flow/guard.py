@@ -7,9 +7,12 @@ an id seen after the poll was the id during it.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from broker.errors import LogError, PoisonedBatchError
 from broker.log.ports import Reader
+
+_GRACE_S = 0.5  # the question's own time limit strikes first
 
 
 class TopicGuard:
@@ -33,8 +36,9 @@ class TopicGuard:
 
         def confirmed() -> Mapping[str, str]:
             try:
-                return asked.result()
-            except LogError as error:
+                # Bounded here too: it may stand behind an earlier question that hangs.
+                return asked.result(self._timeout_s + _GRACE_S)
+            except (LogError, FutureTimeoutError) as error:
                 raise PoisonedBatchError(f"topics not confirmed since the poll: {error}") from error
 
         return confirmed

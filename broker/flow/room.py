@@ -9,7 +9,7 @@ from broker.log.ports import Fetched
 
 
 class Room:
-    """Counts down from a share of the bounds in `settings`.
+    """Counts down from a share of the bounds in `settings`; something is always taken.
 
     Args:
         settings: the bounds of a whole set.
@@ -17,9 +17,9 @@ class Room:
     """
 
     def __init__(self, settings: LaneSettings, share: float) -> None:
-        self._output_records = int(settings.output_records_max * share)
-        self._output_bytes = int(settings.output_max_bytes * share)
-        self._decode_bytes = int(settings.decode_max_bytes * share)
+        self._output_records = max(1, int(settings.output_records_max * share))
+        self._output_bytes = max(1, int(settings.output_max_bytes * share))
+        self._decode_bytes = max(1, int(settings.decode_max_bytes * share))
 
     @property
     def full(self) -> bool:

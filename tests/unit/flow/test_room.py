@@ -40,6 +40,7 @@ def _fetched(count: int, value: bytes | None, first_offset: int = 0) -> Fetched:
         (1, "full", bytes(100), 1.0, 3),  # 300 bytes to decode
         (1, "full", bytes(1_000), 1.0, 1),
         (100, "header", bytes(1_000), 0.001, 1),
+        (1, "header", bytes(10), 0.0001, 1),
     ],
 )
 def test_what_fits_is_taken_and_the_rest_waits(
@@ -48,7 +49,9 @@ def test_what_fits_is_taken_and_the_rest_waits(
     """In order, at least one record, and the rest goes on where it was cut."""
     settings = LaneSettings(output_records_max=200, output_max_bytes=5_000, decode_max_bytes=300)
     fetched = _fetched(100, value)
-    kept, size_bytes, rest = Room(settings, share).take(fetched, _product(fan_out, validation))
+    room = Room(settings, share)
+    assert not room.full
+    kept, size_bytes, rest = room.take(fetched, _product(fan_out, validation))
     assert list(kept.records.offsets) == list(range(taken))
     assert size_bytes == taken * len(value or b"")
     if taken == 100:

@@ -35,6 +35,7 @@ def test_partition_that_stands_still_costs_the_clients(one: OneLane) -> None:
 
 def test_partition_that_moves_is_left_alone(one: OneLane) -> None:
     """Work before it is no stall as long as some of it is done."""
+    clients = one.lane._clients
     for _ in range(3):
         one.send()
         one.lane.observe()
@@ -42,6 +43,7 @@ def test_partition_that_moves_is_left_alone(one: OneLane) -> None:
         one.turn()
     one.pass_time(STALL_MAX_S)
     one.lane.observe()
+    assert (one.delivered(), one.lane._clients) == (4, clients)
 
 
 @pytest.mark.parametrize("how", ["left", "stopped"])
