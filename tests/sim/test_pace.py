@@ -11,7 +11,8 @@ from broker.flow.batch import BatchSet, Metered
 from broker.flow.lane import Lane
 from broker.log.ports import Records
 from tests.sim.checks import committed
-from tests.sim.world import PARTITIONS, PRODUCT, SETTINGS, TOPIC, Inline, World
+from tests.sim.worker import SETTINGS, Inline
+from tests.sim.world import PARTITIONS, PRODUCT, TOPIC, World
 
 GOOD = b"\0\0\0\0\x01" + bytes(60)
 COUNT = 30

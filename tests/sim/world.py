@@ -4,9 +4,7 @@ One seed draws everything. A worker's step is one call of its lane; between any 
 records arrive, policies change, members are evicted, answers are lost and processes die.
 """
 
-from collections.abc import Callable, Generator
-from concurrent.futures import Executor, Future
-from datetime import UTC, datetime
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -14,12 +12,12 @@ from broker.avro.codec import encode_event
 from broker.domain import events as ev
 from broker.errors import WeirError
 from broker.flow.lane import Lane
-from broker.flow.settings import LaneSettings
 from broker.log.memory import MemoryLog, Outcome
 from broker.log.ports import Records, TopicPartition
 from tests.sim.checks import check_coverage, check_deliveries, segments
 from tests.sim.model import RECORD_MAX_BYTES, Model
 from tests.sim.refusals import check_refusals
+from tests.sim.worker import SimClock, Worker
 
 TOPIC = "product.acme.wind"
 QUARANTINE = "quarantine.acme.wind"
@@ -27,94 +25,6 @@ PRODUCT = "acme/wind"
 SUBJECT = "product.acme.wind-value"
 PARTITIONS = 2
 PERIODS = {"grid/all": (1_700_000_000_700, 7_000)}  # anchor and length, ms
-SETTINGS = LaneSettings(
-    records_max=5, output_max_bytes=400, hold_s=3.0, stall_max_s=1e9, recover_timeout_s=0.0
-)
-
-
-class SimClock:
-    """Moves only when told."""
-
-    def __init__(self) -> None:
-        self.ms = 1_700_000_000_000
-
-    def now_ms(self) -> int:
-        return self.ms
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.ms / 1000, UTC)
-
-    def monotonic(self) -> float:
-        return self.ms / 1000
-
-
-class Inline(Executor):
-    """Runs at once, in the caller's thread: no ordering that the seed did not draw."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except WeirError as error:
-            future.set_exception(error)
-        return future
-
-
-class Worker:
-    """A router process: a lane, and where it stands between two steps."""
-
-    def __init__(self, world: "World", name: str, lane_class: type[Lane]) -> None:
-        self.name = name
-        self._world = world
-        self._lane_class = lane_class
-        self.born()
-
-    def born(self) -> None:
-        """A new process with the same instance name."""
-        self.lane = self._lane_class(
-            self._world.log,
-            instance=self.name,
-            settings=SETTINGS,
-            clock=self._world.clock,
-            executor=Inline(),
-        )
-        self._steps = self._live()
-
-    def step(self) -> str:
-        """One call of the lane; its name."""
-        return next(self._steps)
-
-    def _live(self) -> Generator[str, None, None]:
-        while True:
-            try:
-                self.lane.rebuild()
-            except WeirError:
-                yield "rebuild failed"
-                continue
-            yield "rebuilt"
-            try:
-                yield from self._route()
-            except WeirError as failed:
-                yield f"gave up: {type(failed).__name__}"
-
-    def _route(self) -> Generator[str, None, None]:
-        while True:
-            try:
-                batches = self.lane.poll()
-                yield "polled"
-                if batches is None:
-                    continue
-                enforced = self.lane.enforce(batches)
-                yield "enforced"
-                routed = self.lane.route(batches, enforced)
-                yield "routed"
-                metered = self.lane.meter(batches, routed)
-                yield "metered"
-                self.lane.commit(batches, metered)
-                yield "committed"
-            except WeirError as error:
-                self.lane.fail(error)
-                yield f"failed: {type(error).__name__}"
 
 
 class World:
@@ -150,7 +60,7 @@ class World:
             self.log.create_topic(f"delivery.{name.replace('/', '.')}", PARTITIONS)
             self.model.delivery_topics[name] = f"delivery.{name.replace('/', '.')}"
             self.activate(name)
-        self.workers = [Worker(self, str(n), lane_class) for n in range(workers)]
+        self.workers = [Worker(self.log, self.clock, str(n), lane_class) for n in range(workers)]
         self._schema_id = 1
         self._ghosts: list[Any] = []
 

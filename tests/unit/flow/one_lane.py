@@ -8,7 +8,8 @@ from broker.errors import WeirError
 from broker.flow.lane import Lane
 from broker.log.ports import Records, TopicPartition
 from tests.sim.checks import committed
-from tests.sim.world import SETTINGS, TOPIC, Inline, World
+from tests.sim.worker import SETTINGS, Inline
+from tests.sim.world import TOPIC, World
 
 FIRST, SECOND = TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)
 GOOD = b"\0\0\0\0\x01body"
