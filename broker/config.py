@@ -142,17 +142,27 @@ def api_config(
             holds no token.
     """
     env = os.environ if environ is None else environ
-    stored = _stored(home)
-    url = env.get("WEIR_API_URL") or stored.get("api_url")
-    if not url:
-        raise _no_exchange(home, "WEIR_API_URL", "one elsewhere")
+    url = api_url(home, env)
     named = secret_in(token_file, field="--token-file") if token_file else _token(env)
-    token = named or stored.get("operator_token")
+    token = named or _stored(home).get("operator_token")
     if not token:
         raise InvalidFieldError(
             "WEIR_TOKEN_FILE", "is not set; set it to a file that holds your token"
         )
     return ApiConfig(url=url, token=token)
+
+
+def api_url(home: Path, environ: Mapping[str, str] | None = None) -> str:
+    """Where the API is, for one who needs no token.
+
+    Raises:
+        InvalidFieldError: neither the environment nor the home says it.
+    """
+    env = os.environ if environ is None else environ
+    url: str | None = env.get("WEIR_API_URL") or _stored(home).get("api_url")
+    if not url:
+        raise _no_exchange(home, "WEIR_API_URL", "one elsewhere")
+    return url
 
 
 def check_stored(home: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import click
 
+from broker.cli.terminal import visible
 from broker.client import Client
 from broker.config import api_config, home_from
 from broker.domain.names import split_id
@@ -31,7 +32,7 @@ class Call:
 
     def show(self, value: Any, words: str) -> None:
         """Print one value: as JSON, or a sentence about it."""
-        click.echo(to_json(value) if self._as_json else "\n".join(map(_seen, words.split("\n"))))
+        click.echo(to_json(value) if self._as_json else "\n".join(map(visible, words.split("\n"))))
 
     def describe(self, value: Any, *, one_each: str | None = None) -> None:
         """Print one value: as JSON, or one line a field, and one line an item of `one_each`."""
@@ -101,12 +102,4 @@ def _text(value: Any) -> str:
         return value.isoformat(timespec="seconds")
     if isinstance(value, dict | list | tuple):
         value = json.dumps(value, default=_plain, ensure_ascii=False)
-    return _seen(str(value))
-
-
-def _seen(text: str) -> str:
-    """Others chose it: what would move a terminal's cursor is shown as an escape."""
-    escaped = (one.encode("unicode_escape").decode("ascii") for one in text)
-    return "".join(
-        one if one.isprintable() else two for one, two in zip(text, escaped, strict=True)
-    )
+    return visible(str(value))

@@ -26,7 +26,7 @@ from broker.client.properties import (
     render_registry,
     settings,
 )
-from broker.config import KafkaConfig, api_config, home_from, kafka_config
+from broker.config import KafkaConfig, api_url, home_from, kafka_config
 from broker.domain.names import delivery_topic, group_prefix, principal, product_topic, split_id
 from broker.errors import InvalidFieldError
 
@@ -95,7 +95,7 @@ def properties(
     if use == "registry":
         organisation, _ = split_id("--account", where["account"])
         token = read_secret(token_file, field="--token-file") or TOKEN_PLACEHOLDER
-        url = _api_url(where["home"])
+        url = api_url(home_from(os.environ, where["home"]))
         registry = Registry(url=f"{url}/registry", organisation=organisation, token=token)
         found = registry_settings(registry, language=language)
         text = render_registry(registry, language=language)
@@ -200,12 +200,6 @@ def _config(
     )
 
 
-def _api_url(home: str | None) -> str:
-    """Where the API is. Asked as nobody, since what needs no token must not ask for one."""
-    nobody = {**os.environ, "WEIR_TOKEN_FILE": "", "WEIR_TOKEN": TOKEN_PLACEHOLDER}
-    return api_config(home_from(os.environ, home), nobody).url
-
-
 def api_clock(home: str | None, *, http: httpx.BaseTransport | None = None) -> datetime | None:
     """The API's clock, which needs no token; None where no API is known, or none answers.
 
@@ -214,7 +208,7 @@ def api_clock(home: str | None, *, http: httpx.BaseTransport | None = None) -> d
         http: another transport, for tests.
     """
     try:
-        url = _api_url(home)
+        url = api_url(home_from(os.environ, home))
     except InvalidFieldError:
         return None
     with Client(url, TOKEN_PLACEHOLDER, http=http) as api:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from broker.cli.groups import Group
+from broker.cli.terminal import visible
 from broker.config import KafkaConfig, home_from, kafka_config
 from broker.errors import InvalidFieldError, NotFoundError, UnavailableError
 
@@ -153,7 +154,4 @@ def _words(found: "Sequence[Transaction]") -> str:
 
 
 def _shown(transactional_id: str | None) -> str:
-    """A client chose it: what would move a terminal's cursor is shown as an escape."""
-    if transactional_id is None:
-        return "-"
-    return transactional_id if transactional_id.isprintable() else ascii(transactional_id)
+    return "-" if transactional_id is None else visible(transactional_id)

@@ -43,7 +43,7 @@ class KafkaOffsets:
         try:
             start, end = self._client.get_watermark_offsets(asked, timeout=timeout_s)
         except KafkaException as error:
-            self.check()
+            self._check()
             # The client keeps for minutes what it believes of partitions and their leaders. Where a
             # broker came back meanwhile it asked in vain with that for two minutes and more
             # (measured by `weir faults`): the next question goes over a new one.
@@ -56,8 +56,7 @@ class KafkaOffsets:
         """The end alone; raises what `both` raises."""
         return self.both(partition, timeout_s=timeout_s).last_stable
 
-    def check(self) -> None:
-        """Say that credentials were refused, if they were."""
+    def _check(self) -> None:
         self._client.poll(0)
         self._credentials.check()
 

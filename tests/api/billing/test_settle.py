@@ -12,22 +12,7 @@ from broker.billing.settle import settle
 from broker.errors import ConflictError
 from broker.store.billing import PeriodCloseRow
 
-UNIT = {"currency": "EUR", "model": "unit", "metric": "records", "unit_amount": "0.01"}
-MONTHLY = {
-    "currency": "EUR",
-    "components": [{"name": "access", "model": "flat", "amount": "31.00"}, {
-        "model": "unit", "metric": "records", "unit_amount": "0.01"}],
-    "minimum_commitment": {"amount": "62.00"},
-    "tax": {"mode": "exclusive", "percentage": "19"},
-}  # fmt: skip
-
-
-def ms(at: str) -> int:
-    return int(datetime.fromisoformat(at).timestamp()) * 1000
-
-
-def lines(invoice: Any) -> dict[str, str]:
-    return {line.description: f"{line.amount:.2f}" for line in invoice.lines}
+from .terms import MONTHLY, UNIT, lines, ms
 
 
 def test_a_month_is_one_invoice(exchange: Any) -> None:
