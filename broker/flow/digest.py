@@ -17,13 +17,18 @@ from broker.log.ports import Headers, Records
 
 def digest(records: Records) -> bytes:
     """32 bytes; of no records, the SHA-256 of nothing."""
-    encoded = _encoded_headers(records.headers)
+    columns = [records.keys, records.values]
     hasher = sha256()
     hasher.update(_column("q", records.timestamps_ms))
     hasher.update(_column("i", lengths(records.keys)))
     hasher.update(_column("i", lengths(records.values)))
-    hasher.update(_column("i", lengths(encoded)))
-    for column in (records.keys, records.values, encoded):
+    if any(records.headers):
+        encoded = [_encoded(one) if one else None for one in records.headers]
+        hasher.update(_column("i", lengths(encoded)))
+        columns.append(encoded)
+    else:  # the common case, without a step a record
+        hasher.update(_i32(-1) * len(records))
+    for column in columns:
         hasher.update(_joined(column))
     return hasher.digest()
 
@@ -39,12 +44,6 @@ def _joined(column: Sequence[bytes | None]) -> bytes:
     if None in column:
         return b"".join(value for value in column if value is not None)
     return b"".join(column)  # type: ignore[arg-type]  # no null among them
-
-
-def _encoded_headers(headers: Sequence[Headers | None]) -> Sequence[bytes | None]:
-    if not any(headers):
-        return [None] * len(headers)
-    return [_encoded(one) if one else None for one in headers]
 
 
 def _encoded(headers: Headers) -> bytes:

@@ -12,6 +12,13 @@ def lengths(column: Sequence[bytes | None]) -> list[int]:
     return list(map(len, column))  # type: ignore[arg-type]  # no null among them
 
 
+def longest(column: Sequence[bytes | None]) -> int:
+    """Length of the longest; null counts 0."""
+    if None in column:
+        return max((len(value) for value in column if value is not None), default=0)
+    return max(map(len, column), default=0)  # type: ignore[arg-type]  # no null among them
+
+
 def column_bytes(column: Sequence[bytes | None]) -> int:
     """Sum of the lengths; null counts 0."""
     if None in column:
