@@ -11,6 +11,7 @@ from broker.api import (
     catalogue,
     checks,
     invoices,
+    operator_fee,
     organisations,
     periods,
     plan_versions,
@@ -39,6 +40,7 @@ ROUTERS = (
     subscriptions.router,
     periods.router,
     invoices.router,
+    operator_fee.router,
     status.router,
 )
 

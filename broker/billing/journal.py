@@ -16,16 +16,9 @@ from fractions import Fraction
 
 from sqlalchemy.orm import Session
 
+from broker.billing.fee import BASIS_POINTS_MAX, operator_fee
 from broker.billing.rounding import round_whole
-from broker.errors import InvalidFieldError
-from broker.store.billing import (
-    BillingSettingsRow,
-    InvoiceRow,
-    JournalEntryRow,
-    JournalPostingRow,
-)
-
-BASIS_POINTS = 10_000
+from broker.store.billing import InvoiceRow, JournalEntryRow, JournalPostingRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +35,7 @@ def operator_fee_minor(net_minor: int, basis_points: int) -> int:
 
     Below zero for a credit: the fee on what is given back is given back.
     """
-    return round_whole(Fraction(net_minor * basis_points, BASIS_POINTS), "half_even")
+    return round_whole(Fraction(net_minor * basis_points, BASIS_POINTS_MAX), "half_even")
 
 
 def invoice_postings(
@@ -60,7 +53,7 @@ def invoice_postings(
 
 def append_invoice(session: Session, invoice: InvoiceRow, *, now: datetime) -> None:
     """Write the entry of an invoice that is being finalised, in the caller's transaction."""
-    basis_points = operator_fee_basis_points(session)
+    basis_points = operator_fee(session).basis_points
     postings = invoice_postings(
         buyer=invoice.buyer,
         seller=invoice.seller,
@@ -90,23 +83,4 @@ def append_invoice(session: Session, invoice: InvoiceRow, *, now: datetime) -> N
         )
         for position, posting in enumerate(postings)
     )
-    session.flush()
-
-
-def operator_fee_basis_points(session: Session) -> int:
-    """The exchange's share in hundredths of a percent; 500 is 5 %."""
-    return session.get_one(BillingSettingsRow, 1).operator_fee_basis_points
-
-
-def set_operator_fee(session: Session, basis_points: int) -> None:
-    """Change the exchange's share for invoices finalised from here on.
-
-    Raises:
-        InvalidFieldError: not 0 to 10,000.
-    """
-    if not 0 <= basis_points <= BASIS_POINTS:
-        raise InvalidFieldError(
-            "operator_fee_basis_points", f"must be 0 to {BASIS_POINTS}, is {basis_points}"
-        )
-    session.get_one(BillingSettingsRow, 1).operator_fee_basis_points = basis_points
     session.flush()

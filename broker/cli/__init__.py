@@ -27,6 +27,7 @@ VERBS = {
     "plan": "broker.cli.plan:plan",
     "subscription": "broker.cli.subscription:subscription",
     "invoice": "broker.cli.invoice:invoice",
+    "fee": "broker.cli.fee:fee",
     "period": "broker.cli.period:period",
     "rate": "broker.cli.rate:rate",
     "verify": "broker.cli.verify:verify",

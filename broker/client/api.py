@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from broker.client.invoices import Invoices
+from broker.client.operator_fee import OperatorFees
 from broker.client.organisations import Accounts, Organisations, Tokens
 from broker.client.plans import Plans
 from broker.client.products import Catalogue, Products
@@ -51,6 +52,7 @@ class Client:
         self.plans = Plans(self.transport)
         self.subscriptions = Subscriptions(self.transport)
         self.invoices = Invoices(self.transport)
+        self.operator_fee = OperatorFees(self.transport)
 
     def me(self) -> Me:
         """Whose token this is.

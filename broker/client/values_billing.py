@@ -70,6 +70,16 @@ class Payout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorFee:
+    """Hundredths of a percent of the net sum; `changed_at` and `changed_by` are None at first."""
+
+    basis_points: int
+    changed_at: datetime | None
+    changed_by: str | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
     """A product's billing time, closed up to `end_ms`."""
 

@@ -31,12 +31,15 @@ _TIME = DateTime(timezone=True)
 
 
 class BillingSettingsRow(Base):
-    """Settings of the exchange: one row."""
+    """Settings of the exchange: one row. `changed_at` and `changed_by`: of the fee, if ever."""
 
     __tablename__ = "billing_settings"
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     operator_fee_basis_points: Mapped[int] = mapped_column(Integer)
+    changed_at: Mapped[datetime | None] = mapped_column(_TIME)
+    changed_by: Mapped[str | None] = mapped_column(Text)
+    revision: Mapped[int] = mapped_column(Integer)
 
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),

@@ -208,3 +208,33 @@ def test_faulty_questions_are_refused(callers: Callers) -> None:
     answers = {path: callers.of["windco"].get(path) for path in questions}
     assert {path: answer.json()["field"] for path, answer in answers.items()} == questions
     assert {answer.status_code for answer in answers.values()} == {422}
+
+
+def test_the_operator_alone_sets_its_fee(callers: Callers) -> None:
+    """Everybody sees the fee, since when and by whom; a seller may not set it."""
+    first = callers.of["windco"].get("/v1/operator-fee")
+    assert first.json() == {
+        "basis_points": 500,
+        "changed_at": None,
+        "changed_by": None,
+        "revision": 1,
+    }
+    change = {"basis_points": 250}
+    assert callers.of["windco"].put("/v1/operator-fee", json=change).status_code == 403
+    read = {"If-Match": first.headers["ETag"]}
+    operator = callers.of["operator"]
+    changed = [operator.put("/v1/operator-fee", json=change, headers=read) for _ in range(2)]
+    assert [one.status_code for one in changed] == [200, 412]
+    assert changed[0].json() == callers.of["grid"].get("/v1/operator-fee").json()
+    assert (changed[0].json()["basis_points"], changed[0].json()["changed_by"]) == (250, "operator")
+    callers.bill()
+    [payout] = callers.of["windco"].get("/v1/payouts").json()["items"]
+    assert payout["amount"] == "0.37"  # 0.38 less 0.0095, to the cent
+
+
+@pytest.mark.parametrize("wrong", [-1, 10_001, 2.5, "250", None, True])
+def test_a_fee_that_is_none(callers: Callers, wrong: Any) -> None:
+    """The field is named, and the fee stays."""
+    answer = callers.of["operator"].put("/v1/operator-fee", json={"basis_points": wrong})
+    assert (answer.status_code, answer.json()["field"]) == (422, "basis_points")
+    assert callers.of["grid"].get("/v1/operator-fee").json()["basis_points"] == 500

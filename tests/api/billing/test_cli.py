@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from broker.api.app import create_app
 from broker.api.services import Services
+from broker.billing.fee import set_operator_fee
 from broker.billing.runner import settle_proven
 from broker.cli import weir
 from broker.control import tokens
@@ -104,6 +105,17 @@ def test_from_close_to_payout(command: Command) -> None:
     [payout] = command.json("invoice", "payouts")
     assert payout == {"seller": "windco", "currency": "EUR", "amount": "9.60", "invoices": 1}
     assert "windco  9.60    EUR       1" in command("invoice", "payouts").output
+
+
+def test_the_fee_is_shown_and_the_operator_s_to_set(command: Command) -> None:
+    """A seller reads the fee; setting it, it is told who may."""
+    assert "5.00 % of the net sum, from the beginning" in command("fee", "show").output
+    refused = command("fee", "set", "--basis-points", "250")
+    assert "only the operator sets it" in str(refused.exception)
+    with command.exchange.sessions.begin() as session:
+        set_operator_fee(session, 205, by=OPERATOR, now=NOW)
+    assert "2.05 % of the net sum, since 2026-02-01T12:00:00" in command("fee", "show").output
+    assert command.json("fee", "show")["changed_by"] == "operator"
 
 
 def test_a_bill_is_recounted(command: Command, tmp_path: Path) -> None:

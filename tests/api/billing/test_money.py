@@ -1,9 +1,7 @@
 """Money: what is finalised never changes, entries sum to zero, numbers have no gap."""
 
-import re
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from broker.billing import invoice as invoices
-from broker.billing.journal import set_operator_fee
+from broker.billing.fee import set_operator_fee
 from broker.billing.payout import payouts
 from broker.domain.actor import OPERATOR, Actor
 from broker.errors import ConflictError, InvalidFieldError, NotFoundError
@@ -130,25 +128,13 @@ def test_the_journal_of_an_invoice(exchange: Any) -> None:
 def test_the_operator_fee_is_a_setting(exchange: Any) -> None:
     """Invoices finalised after a change of the fee carry the new one."""
     with exchange.sessions.begin() as session:
-        set_operator_fee(session, 0)
+        set_operator_fee(session, 0, by=OPERATOR, now=NOW)
     billed(exchange, "meter")
     with exchange.sessions.begin() as session:
         assert [payout.amount_minor for payout in payouts(session, "windco")] == [1010]
         assert payouts(session, "grid") == []
         with pytest.raises(InvalidFieldError, match="is 10001"):
-            set_operator_fee(session, 10_001)
-
-
-def test_the_operator_sets_the_fee_as_documented(exchange: Any) -> None:
-    """The statement in docs/billing.md sets the fee that later invoices carry."""
-    docs = Path(__file__).parents[3] / "docs" / "billing.md"
-    [statement] = re.findall(r"^UPDATE billing_settings .*?;", docs.read_text(), re.MULTILINE)
-    with exchange.sessions.begin() as session:
-        session.execute(text(statement))
-    billed(exchange, "meter")
-    with exchange.sessions.begin() as session:
-        # 10.10 less 0.2525, half to even 0.25
-        assert [payout.amount_minor for payout in payouts(session, "windco")] == [985]
+            set_operator_fee(session, 10_001, by=OPERATOR, now=NOW)
 
 
 def test_numbers_have_no_gap(exchange: Any) -> None:

@@ -27,6 +27,7 @@ BODIES: dict[str, dict[str, Any]] = {
 NO_OBJECT = {
     *(f"GET {noun}" for noun in ("/organisations", "/products", "/plans", "/subscriptions")),
     *("GET /catalogue", "GET /me", "GET /status", "POST /organisations"),
+    *("GET /operator-fee", "PUT /operator-fee"),
     *("GET /invoices", "GET /payouts", "GET /invoices/{invoice}"),
     *("GET /invoices/{invoice}/rating", "POST /invoices/{invoice}/finalise"),
 }
