@@ -30,6 +30,7 @@ from broker.errors import SetupError
 from broker.local.jars import pinned
 from broker.local.kafka import SERVING, EmbeddedKafka
 from broker.log.kafka import KafkaLog
+from broker.log.kafka_errors import LIBRDKAFKA
 from broker.log.kafka_settings import fetching, producing
 
 FAN_OUTS = (1, 4)
@@ -89,7 +90,7 @@ def _cluster(home: Path) -> Iterator[KafkaConfig]:
         kept = home / CONNECTIONS_FILE
         kept.touch(mode=0o600)
         kept.write_text(json.dumps({"kafka": asdict(kafka.config)}))
-        admin = AdminClient(kafka.config.client())
+        admin = AdminClient(kafka.config.client(), logger=LIBRDKAFKA)
         load.create(admin, [CONTROL_TOPIC], 1)
         load.create(admin, [USAGE_TOPIC], USAGE_PARTITIONS)
         yield kafka.config
@@ -98,7 +99,7 @@ def _cluster(home: Path) -> Iterator[KafkaConfig]:
 def _round(
     config: KafkaConfig, home: Path, router: Router, number: int, counts: tuple[int, int]
 ) -> Iterator[tuple[str, Figures]]:
-    admin = AdminClient(config.client())
+    admin = AdminClient(config.client(), logger=LIBRDKAFKA)
     records, faust_records = counts
     source = f"product.bench.r{number}"
     load.create(admin, [source])

@@ -1,13 +1,11 @@
 """`weir bench`: the router measured beside its peers."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import click
 
-from broker.config import home_from
+from broker.cli.home import home_of
 
 LEAST = {
     "router_vs_bare_eos_fanout1": 0.6,
@@ -17,7 +15,7 @@ LEAST = {
 
 
 @click.command()
-@click.option("--home", type=click.Path(path_type=Path), help="Where bench.json is written.")
+@click.option("--home", metavar="DIR", help="Where bench.json is written.")
 @click.option(
     "--records",
     type=click.IntRange(1),
@@ -42,7 +40,7 @@ LEAST = {
 @click.option("--check", is_flag=True, help="Exit 1 below 0.6, 0.6 and 40 times the peers.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
-    home: Path | None, records: int, faust_records: int, rounds: int, *, check: bool, as_json: bool
+    home: str | None, records: int, faust_records: int, rounds: int, *, check: bool, as_json: bool
 ) -> None:
     """Measure the router beside bare loops and plain Faust.
 
@@ -53,14 +51,13 @@ def bench(
     """
     from broker.bench.run import run
 
+    place = home_of(home, writes=True)
     result = run(
         records=records,
         faust_records=faust_records,
         rounds=rounds,
         tell=lambda line: click.echo(line, err=True),
     )
-    place = home_from(os.environ, str(home) if home else None)
-    place.mkdir(parents=True, exist_ok=True)
     (place / "bench.json").write_text(json.dumps(result, indent=2) + "\n")
     if as_json:
         click.echo(json.dumps(result))

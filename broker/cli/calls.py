@@ -1,7 +1,6 @@
 """What the verbs that speak to the API share: where it is, as whom, and how answers are printed."""
 
 import functools
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from broker.cli.terminal import visible
+from broker.cli.terminal import visible, visible_json
 from broker.client import Client
 from broker.config import api_config, home_from
 from broker.domain.names import split_id
@@ -32,12 +31,15 @@ class Call:
 
     def show(self, value: Any, words: str) -> None:
         """Print one value: as JSON, or a sentence about it."""
-        click.echo(to_json(value) if self._as_json else "\n".join(map(visible, words.split("\n"))))
+        if self._as_json:
+            click.echo(visible_json(asdict(value)))
+        else:
+            click.echo("\n".join(map(visible, words.split("\n"))))
 
     def describe(self, value: Any, *, one_each: str | None = None) -> None:
         """Print one value: as JSON, or one line a field, and one line an item of `one_each`."""
         if self._as_json:
-            click.echo(to_json(value))
+            click.echo(visible_json(asdict(value)))
             return
         shown = {name: one for name, one in asdict(value).items() if name not in _HIDDEN}
         width = max(map(len, shown))
@@ -49,7 +51,7 @@ class Call:
         """Print many values: as a JSON array, or some of their fields side by side."""
         found = list(values)
         if self._as_json:
-            click.echo("[" + ",\n".join(map(to_json, found)) + "]")
+            click.echo("[" + ",\n".join(visible_json(asdict(one)) for one in found) + "]")
             return
         rows = [columns, *([_text(getattr(one, name)) for name in columns] for one in found)]
         widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
@@ -85,21 +87,11 @@ def calls_api(command: Command) -> Command:
     return run
 
 
-def to_json(value: Any) -> str:
-    """One JSON object, times in ISO 8601; what would move a terminal stands as JSON's escapes."""
-    written = json.dumps(asdict(value), default=_plain, ensure_ascii=False)
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in written)
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
 def _text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, dict | list | tuple):
-        value = json.dumps(value, default=_plain, ensure_ascii=False)
+        value = visible_json(value)
     return visible(str(value))

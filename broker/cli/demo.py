@@ -1,12 +1,11 @@
 """`weir demo`: the whole story."""
 
 import json
-import os
 
 import click
 from rich.console import Console
 
-from broker.config import home_from
+from broker.cli.home import home_of
 from broker.local.demo.telemetry import RECORDS
 
 _PLAIN_WIDTH = 120
@@ -35,7 +34,7 @@ def demo(home: str | None, *, keep: bool, records: int, as_json: bool) -> None:
     console = Console(stderr=as_json)
     if not console.is_terminal:
         console = Console(width=_PLAIN_WIDTH, stderr=as_json)
-    directory = home_from(os.environ, home) / "demo"
+    directory = home_of(home, writes=True) / "demo"
     told = tell(directory, keep=keep, console=console, records=records)
     written = directory / "report.json"
     if as_json:

@@ -1,12 +1,11 @@
 """`weir invoice`: what is owed, line by line, and what sellers are paid."""
 
-import json
-
 import click
 
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
 from broker.cli.period import at_text
+from broker.cli.terminal import visible_json
 from broker.client import ConflictError
 from broker.client.values_billing import Invoice, Line, Rating
 
@@ -45,7 +44,7 @@ def show(call: Call, invoice_id: str, *, rate_document: bool) -> None:
     """
     if rate_document:
         document = call.client.invoices.rating(invoice_id).document
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(visible_json(document, indent=2))
         return
     found = call.client.invoices.get(invoice_id)
     call.show(found, _words(found, _rating(call, found)))

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,8 +11,9 @@ from rich.box import HEAVY_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from broker.config import home_from
-from broker.errors import InvalidFieldError, OperatingError
+from broker.cli.home import home_of
+from broker.cli.progress import progress
+from broker.errors import OperatingError
 from broker.local.background import bring_up, take_down
 from broker.local.exchange import Exchange, Shape
 from broker.local.kafka import SERVING, TESTING
@@ -58,7 +58,7 @@ def up(
 
     Exits 0 when everything is ready; 1 if something did not get ready (nothing is left then).
     """
-    where = _home_of(home, writes=True)
+    where = home_of(home, writes=True)
     shape = Shape(
         routers=routers,
         without=frozenset(without),
@@ -85,8 +85,9 @@ def down(home: str | None, *, as_json: bool) -> None:
 
     Exits 0 when nothing runs any more.
     """
-    where = _home_of(home)
-    stopped = take_down(where)
+    where = home_of(home)
+    with progress(f"stopping what runs in {where}"):
+        stopped = take_down(where)
     if as_json:
         click.echo(json.dumps({"home": str(where), "stopped": stopped}))
     else:
@@ -103,33 +104,9 @@ def status(home: str | None, *, as_json: bool) -> None:
 
     Exits 0 if everything is ready and no alarm stands; 1 if not.
     """
-    found = ask(_home_of(home))
+    found = ask(home_of(home))
     _print(found, as_json=as_json)
     raise SystemExit(0 if found.well else OperatingError.exit_code)
-
-
-def _home_of(option: str | None, *, writes: bool = False) -> Path:
-    """The home; `writes` if something is to be made in it.
-
-    Raises:
-        InvalidFieldError: it is no directory, or not ours to use.
-    """
-    where = home_from(os.environ, option)
-    try:
-        if writes:
-            where.mkdir(parents=True, exist_ok=True)
-        is_file = where.exists() and not where.is_dir()
-    except FileExistsError:
-        is_file = True
-    except OSError as error:
-        raise InvalidFieldError(
-            "--home", f"{where} cannot be used ({error.strerror}); name another directory"
-        ) from error
-    if is_file:
-        raise InvalidFieldError("--home", f"{where} is a file; name a directory")
-    if where.exists() and not os.access(where, os.R_OK | os.W_OK | os.X_OK):
-        raise InvalidFieldError("--home", f"{where} is not yours to write; name another directory")
-    return where
 
 
 def _print(found: Status, *, as_json: bool) -> None:

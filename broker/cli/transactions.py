@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from broker.cli.groups import Group
+from broker.cli.progress import progress
 from broker.cli.terminal import visible
 from broker.config import KafkaConfig, home_from, kafka_config
 from broker.errors import InvalidFieldError, NotFoundError, UnavailableError
@@ -55,11 +56,12 @@ def list_(topic: str | None, partition: int | None, home: str | None, *, as_json
     kafka = kafka_config(home_from(os.environ, home))
     now_ms = int(SystemClock().now().timestamp() * 1_000)
     tool = TransactionsTool(kafka)
-    if topic is not None and partition is not None:
-        _check(kafka, topic, partition)
-        found = open_in(tool, topic, partition, now_ms=now_ms)
-    else:
-        found = open_transactions(tool, sorted(_cluster(kafka).brokers), now_ms=now_ms)
+    with progress(f"asking Kafka at {kafka.bootstrap} for open transactions"):
+        if topic is not None and partition is not None:
+            _check(kafka, topic, partition)
+            found = open_in(tool, topic, partition, now_ms=now_ms)
+        else:
+            found = open_transactions(tool, sorted(_cluster(kafka).brokers), now_ms=now_ms)
     click.echo(json.dumps([asdict(one) for one in found], indent=1) if as_json else _words(found))
 
 
@@ -98,15 +100,16 @@ def abort(
     from broker.local.transactions_tool import TransactionsTool
 
     kafka = kafka_config(home_from(os.environ, home))
-    _check(kafka, topic, partition)
-    done = run(
-        TransactionsTool(kafka),
-        topic,
-        partition,
-        start_offset,
-        told=Told(even_if_young=even_if_young, no_commit_marker=no_commit_marker),
-        now_ms=int(SystemClock().now().timestamp() * 1_000),
-    )
+    with progress(f"looking at the transaction in {topic}/{partition} at {start_offset}"):
+        _check(kafka, topic, partition)
+        done = run(
+            TransactionsTool(kafka),
+            topic,
+            partition,
+            start_offset,
+            told=Told(even_if_young=even_if_young, no_commit_marker=no_commit_marker),
+            now_ms=int(SystemClock().now().timestamp() * 1_000),
+        )
     if as_json:
         click.echo(json.dumps(asdict(done), indent=1))
     elif done.remedy == "terminate":

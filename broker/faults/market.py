@@ -25,6 +25,7 @@ from broker.domain.names import (
     quarantine_topic,
 )
 from broker.log.kafka import KafkaLog
+from broker.log.kafka_errors import LIBRDKAFKA
 from broker.store.control import OrganisationRow, PlanRow, PlanVersionRow, ProductRow
 
 PRODUCT = "mill/flow"
@@ -56,7 +57,7 @@ def open_market(config: KafkaConfig, engine: Engine) -> None:
 
 
 def _topics(config: KafkaConfig) -> str:
-    admin = AdminClient(config.client())
+    admin = AdminClient(config.client(), logger=LIBRDKAFKA)
     append_time = {"message.timestamp.type": "LogAppendTime"}
     wanted = [
         NewTopic(CONTROL_TOPIC, 1, 1),

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from broker.cli.calls import Call
+from broker.cli.terminal import visible_json
 from broker.client import Client
 
 FOREIGN = "Wind é\x1b[2J\x9b2J\u202etxt\nnext"
@@ -53,3 +54,12 @@ def test_json_of_others_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out.removesuffix("\n")
     assert shown.isprintable()
     assert json.loads(shown)["title"] == FOREIGN
+
+
+def test_indented_json_keeps_its_lines() -> None:
+    """A document over several lines has no other character that moves a terminal."""
+    shown = visible_json({"name": FOREIGN}, indent=2)
+
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert len(shown.split("\n")) == 3
+    assert json.loads(shown)["name"] == FOREIGN

@@ -62,7 +62,7 @@ def test_bare_price_is_wrapped(tmp_path: Path) -> None:
     assert (done.exit_code, "wrap it: {" in done.output) == (2, True)
 
 
-@pytest.mark.parametrize("verb", [("up",), ("down",), ("status",)])
+@pytest.mark.parametrize("verb", [("up",), ("down",), ("status",), ("demo",), ("bench",)])
 def test_home_that_is_a_file(verb: tuple[str, ...], tmp_path: Path) -> None:
     """A home that is no directory is refused in one line."""
     home = tmp_path / "file"
