@@ -3,6 +3,7 @@
 Their logs are kept, and named at the end, when a test failed; otherwise nothing is left.
 """
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ from psycopg import sql
 from broker.local.kafka import TESTING, EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 
+# Stock clients ask a proxy of the environment even for this machine's own addresses.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 _KEPT = pytest.StashKey[list[str]]()
 _OF_WORKER = "weir_kept"
 

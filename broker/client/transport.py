@@ -7,6 +7,7 @@ of 503. Every POST carries an idempotency key, the same in every attempt.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 
@@ -56,6 +57,8 @@ class Transport:
             headers={"Authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S),
             transport=http,
+            # The environment's proxy is for what lies outside: it cannot reach this machine's own.
+            trust_env=not _is_here(url),
         )
 
     def get(self, path: str, **params: object) -> Any:
@@ -213,6 +216,14 @@ class Transport:
                 request_id=request_id,
             )
         )
+
+
+def _is_here(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _if_match(revision: int | None) -> dict[str, str]:

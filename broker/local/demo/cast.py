@@ -1,6 +1,7 @@
 """Cast: the actors' processes, started with their settings in files of mode 0600."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -10,6 +11,8 @@ from typing import Any
 from broker.errors import OperatingError
 
 _END_TIMEOUT_S = 90.0
+# A proxy in the environment cannot reach this machine's own registry.
+_HERE = "127.0.0.1,localhost"
 
 
 class Actor:
@@ -36,6 +39,7 @@ class Actor:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env=os.environ | {"NO_PROXY": _HERE, "no_proxy": _HERE},
             )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()

@@ -41,7 +41,8 @@ def rings() -> Rings:
 
 def said(*, terminal: bool = False) -> Console:
     """A console that keeps what is said."""
-    return Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    kind = {"TERM": "xterm"}
+    return Console(file=io.StringIO(), force_terminal=terminal, width=200, _environ=kind)
 
 
 def text(console: Console) -> str:
