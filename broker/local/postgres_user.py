@@ -84,7 +84,7 @@ def programs(user: PostgresUser) -> Path:
         shutil.copytree(installed.parent, scratch / package.name / installed.parent.name)
         libraries = package.with_name(f"{package.name}.libs")
         shutil.copytree(libraries, scratch / libraries.name)
-        scratch.chmod(0o755)
+        open_to_all(scratch)
         scratch.replace(copy)
     return copy / installed.relative_to(installed.parent.parent.parent)
 
@@ -104,8 +104,17 @@ def reachable(directory: Path, user: PostgresUser) -> Path:
     place = Path(note.read_text())
     if place != directory:
         _outside()
-        place.mkdir(mode=0o755, exist_ok=True)
+        place.mkdir(exist_ok=True)
+        place.chmod(0o755)
     return place
+
+
+def open_to_all(directory: Path) -> None:
+    """Let everybody read it and run its programs, whatever umask it was made under."""
+    for path in (directory, *directory.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
 
 
 def _installed() -> Path:
