@@ -158,6 +158,9 @@ _RULES: Final = {
     "extra_forbidden": "is not known here; leave it out",
 }
 
+# Rules of `broker.domain.names`, which name the value themselves.
+_TELL_THE_VALUE: Final = frozenset({"slug", "object_id"})
+
 
 def _is_unread_body(error: dict[str, Any]) -> bool:
     return tuple(error["loc"]) == ("body",) and error["type"] != "missing"
@@ -190,7 +193,7 @@ def _rule(error: dict[str, Any]) -> str:
     if rule is not None:
         return rule
     value = error.get("input")
-    if not isinstance(value, str | int | float):
+    if error["type"] in _TELL_THE_VALUE or not isinstance(value, str | int | float):
         return str(error["msg"])
     # Escaped, since a lone surrogate could not be sent, nor should a terminal be moved.
     shown = ascii(value[:_SHOWN_LENGTH_MAX] if isinstance(value, str) else value)

@@ -73,6 +73,30 @@ def token(call: Call, slug: str, name: str, days: int | None, out: Path | None) 
 
 @organisation.command()
 @click.argument("slug")
+@calls_api
+def tokens(call: Call, slug: str) -> None:
+    """List the tokens of a company, revoked ones too."""
+    columns = ["id", "name", "created_at", "expires_at", "revoked_at"]
+    call.table(call.client.tokens.list(slug), columns)
+
+
+@organisation.command("revoke-token")
+@click.argument("slug")
+@click.argument("token_id", metavar="ID")
+@calls_api
+def revoke_token(call: Call, slug: str, token_id: str) -> None:
+    """End a token at once.
+
+    ID is what `weir organisation tokens` lists, not the secret.
+
+    Exits 0 when it is revoked, also if it was before; 2 if there is none.
+    """
+    found = call.client.tokens.revoke(slug, token_id)
+    call.show(found, f"token {found.id} of {slug} is revoked")
+
+
+@organisation.command()
+@click.argument("slug")
 @click.argument("name")
 @_role
 @_out
@@ -102,6 +126,21 @@ def rotate(call: Call, slug: str, name: str, out: Path | None) -> None:
     check_new(out)
     renewed = call.client.accounts.renew_password(slug, name)
     _hand_over(call, renewed, out)
+
+
+@organisation.command("delete-account")
+@click.argument("slug")
+@click.argument("name")
+@calls_api
+def delete_account(call: Call, slug: str, name: str) -> None:
+    """End a Kafka user for good.
+
+    Its rights go first, then the user. Its name is never given again.
+
+    Exits 0 when it is deleted; 2 if there is none, or it was deleted before.
+    """
+    found = call.client.accounts.delete(slug, name)
+    call.show(found, f"Kafka user {found.principal} is deleted; it can do nothing in seconds")
 
 
 @organisation.command()

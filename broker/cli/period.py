@@ -11,7 +11,7 @@ from broker.cli.groups import Group
 from broker.cli.progress import progress
 from broker.client import Client
 from broker.client.values_billing import Close, Proof
-from broker.errors import InvalidFieldError, NotFoundError
+from broker.errors import ConflictError, InvalidFieldError
 
 _POLL_S = 0.25
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2}|)", re.ASCII)
@@ -113,7 +113,10 @@ def at_text(at_ms: int) -> str:
 def _latest_ms(client: Client, product: str) -> int:
     latest = next(client.products.closes(product), None)
     if latest is None:
-        raise NotFoundError("period close", product)
+        raise ConflictError(
+            f"period close {product}: nothing was closed yet; `weir period close {product}` does, "
+            "and the exchange by itself when a subscription's period ends"
+        )
     return latest.end_ms
 
 

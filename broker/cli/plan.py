@@ -122,6 +122,21 @@ def publish(call: Call, plan_id: str, number: int | None) -> None:
 
 @plan.command()
 @click.argument("plan_id", metavar="ORG/PLAN")
+@click.option("--number", type=click.IntRange(1), required=True, help="Which version.")
+@calls_api
+def withdraw(call: Call, plan_id: str, number: int) -> None:
+    """Take a version from sale.
+
+    Subscriptions that have it keep it.
+
+    Exits 0 when it is withdrawn; 2 if it is not on sale.
+    """
+    found = call.client.plans.withdraw(plan_id, number)
+    call.show(found, f"plan {plan_id}: version {found.number} is {found.state}")
+
+
+@plan.command()
+@click.argument("plan_id", metavar="ORG/PLAN")
 @click.option("--version", "number", type=click.IntRange(1), help="This version alone.")
 @calls_api
 def show(call: Call, plan_id: str, number: int | None) -> None:

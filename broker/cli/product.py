@@ -15,6 +15,7 @@ from broker.errors import UnavailableError
 
 _WAIT_S = 30.0
 _POLL_S = 0.2
+_CLASSIFICATION = click.Choice(["public", "internal", "confidential", "restricted"])
 
 
 @click.group(cls=Group)
@@ -36,7 +37,7 @@ def product() -> None:
 )
 @click.option(
     "--classification",
-    type=click.Choice(["public", "internal", "confidential", "restricted"]),
+    type=_CLASSIFICATION,
     default="internal",
     show_default=True,
 )
@@ -130,6 +131,37 @@ def show(call: Call, product_id: str, *, offered: bool) -> None:
     except NotFoundError:
         click.echo("another's product is shown with --offered", err=True)
         raise
+
+
+@product.command()
+@click.argument("product_id", metavar="ORG/PRODUCT")
+@click.option("--title", help="One line for the catalogue.")
+@click.option("--description", help="What is in it.")
+@click.option("--classification", type=_CLASSIFICATION)
+@click.option(
+    "--partitions", type=click.IntRange(1, 64), help="Only more; keys move to other partitions."
+)
+@click.option("--retention-days", type=click.IntRange(1, 3650))
+@calls_api
+def change(
+    call: Call, product_id: str, *, retention_days: int | None, **given: str | int | None
+) -> None:
+    """Change words, retention or partitions.
+
+    Its name, validation and event-time field stay. Records may flow meanwhile.
+
+    Exits 0 when it is changed; 2 if a field is wrong, nothing is to be changed, or it is retired.
+    """
+    changes = {name: value for name, value in given.items() if value is not None}
+    if retention_days is not None:
+        changes["retention_ms"] = retention_days * DAY_MS
+    if not changes:
+        raise click.UsageError("nothing to change; name at least one option")
+    found = call.client.products.change(product_id, if_match=None, **changes)
+    words = f"product {found.id} is changed"
+    if found.published_partitions not in {None, found.partitions}:
+        words += f"; its topics get {found.partitions} partitions within seconds"
+    call.show(found, words)
 
 
 @product.command()
