@@ -4,18 +4,19 @@ The cutover offset of a partition is the first offset of its first segment made 
 past the change's event. It is known once the ledger has applied that segment.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broker.control import subscriptions
 from broker.domain.actor import Actor
 from broker.domain.segment import LIVE
 from broker.errors import ConflictError
-from broker.store.control import ProductRow, SubscriptionHistoryRow
-from broker.store.ledger import AppliedSegment
+from broker.store.control import ProductRow, SubscriptionHistoryRow, SubscriptionRow
+from broker.store.ledger import AppliedSegment, Chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,39 @@ class Cutover:
     def complete(self) -> bool:
         """Whether every partition has proved its own."""
         return all(offset is not None for offset in self.offsets.values())
+
+
+def complete(session: Session, subscriptions: Iterable[str]) -> set[str]:
+    """Those of them whose last change took effect in every partition of their product.
+
+    Two questions, however many they are: a chain never turns its `seq` back, so where it stands
+    tells whether a change was passed.
+    """
+    changes = session.execute(
+        select(SubscriptionRow.id, SubscriptionRow.product, func.max(SubscriptionHistoryRow.seq))
+        .join(SubscriptionHistoryRow, SubscriptionHistoryRow.subscription == SubscriptionRow.id)
+        .where(SubscriptionRow.id.in_(list(subscriptions)), SubscriptionHistoryRow.seq.is_not(None))
+        .group_by(SubscriptionRow.id, SubscriptionRow.product)
+    ).all()
+    products = {product for _, product, _ in changes}
+    reached = {
+        product: (seq if proven == partitions else -1)
+        for product, partitions, proven, seq in session.execute(
+            select(
+                ProductRow.id, ProductRow.published_partitions, func.count(), func.min(Chain.seq)
+            )
+            .join(Chain, (Chain.product == ProductRow.id) & (Chain.topic_id == ProductRow.topic_id))
+            .where(
+                ProductRow.id.in_(products),
+                Chain.flow == LIVE,
+                Chain.partition < ProductRow.published_partitions,
+            )
+            .group_by(ProductRow.id, ProductRow.published_partitions)
+        )
+    }
+    return {
+        id_ for id_, product, seq in changes if seq is not None and seq <= reached.get(product, -1)
+    }
 
 
 def cutover(session: Session, subscription_id: str, *, by: Actor) -> Cutover:

@@ -21,14 +21,12 @@ from broker.control import cutovers, provision_outlets, provision_topics
 from broker.control.provision_outlets import Holder
 from broker.control.provision_values import Acl, Desired, Ending, Operation, Waiting, WantedTopic
 from broker.domain import names
-from broker.domain.actor import SYSTEM
 from broker.domain.subscription import ENDED
 from broker.store.control import (
     ControlEventRow,
     PlanVersionRow,
     ProductRow,
     ServiceAccountRow,
-    SubscriptionHistoryRow,
     SubscriptionRow,
 )
 
@@ -192,10 +190,16 @@ def _endings(
     That they are empty is seen in Kafka: records carry the source's append time, and a late router
     may have delivered some after the end.
     """
-    for one in deliveries:
-        if one.row.ended_at is None or not _over(one.row.ended_at, one.retention_ms, now):
-            continue
-        if _cut_over(session, one):
+    over = [
+        one
+        for one in deliveries
+        if one.row.ended_at is not None and _over(one.row.ended_at, one.retention_ms, now)
+    ]
+    cut_over = cutovers.complete(
+        session, (one.row.id for one in over if one.product.ended_at is None)
+    )
+    for one in over:
+        if one.product.ended_at is not None or one.row.id in cut_over:
             yield Ending(topic=one.row.delivery_topic)
     for product in products:
         if product.retired_at is None or not _over(product.retired_at, product.retention_ms, now):
@@ -211,20 +215,6 @@ def _endings(
 
 def _over(ended_at: datetime, retention_ms: int, now: datetime) -> bool:
     return ended_at + timedelta(milliseconds=retention_ms) < now
-
-
-def _cut_over(session: Session, delivery: _Delivery) -> bool:
-    if delivery.product.ended_at is not None:
-        return True
-    told = session.scalar(
-        select(SubscriptionHistoryRow.seq)
-        .where(
-            SubscriptionHistoryRow.subscription == delivery.row.id,
-            SubscriptionHistoryRow.seq.is_not(None),
-        )
-        .limit(1)
-    )
-    return told is not None and cutovers.cutover(session, delivery.row.id, by=SYSTEM).complete
 
 
 def _waiting(products: Sequence[ProductRow], deliveries: Sequence[_Delivery]) -> Iterator[Waiting]:
