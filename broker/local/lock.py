@@ -19,11 +19,13 @@ class DirectoryLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take it, or say at once who has it.
+        """Take it, or say at once who has it. Repeatable: a relaunch finds it held by ourselves.
 
         Raises:
             SetupError: another process has it, or it is another user's.
         """
+        if self._file is not None:
+            return  # a second descriptor would be shut out by our own first one
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             opened = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)

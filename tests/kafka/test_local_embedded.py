@@ -1,5 +1,7 @@
 """The embedded pair is real: stock clients write, read and ask."""
 
+import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from broker.errors import SetupError
+from broker.local.child import wait_until
 from broker.local.kafka import EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 
@@ -86,3 +89,14 @@ def test_one_owner_a_directory(postgres: EmbeddedPostgres) -> None:
     with pytest.raises(SetupError, match="in use by another process"):
         EmbeddedPostgres(postgres.directory).start()
     assert postgres.ready()
+
+
+def test_a_killed_server_is_launched_again(embedded_directory: Path) -> None:
+    """By the object that launched it, as the supervisor does, which holds its directory still."""
+    with EmbeddedPostgres(embedded_directory / "killed") as server:
+        old = server.pid
+        os.kill(old or 0, signal.SIGKILL)
+        assert wait_until(lambda: not server.alive, timeout_s=10)
+        server.launch()
+        assert wait_until(server.ready, timeout_s=30), server.why()
+        assert server.pid != old
