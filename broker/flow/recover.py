@@ -14,7 +14,7 @@ from hashlib import sha256
 from broker.avro.codec import decode_segment
 from broker.domain.names import USAGE_TOPIC
 from broker.domain.segment import LIVE, Segment, usage_key, usage_partition
-from broker.errors import ChainBrokenError
+from broker.errors import ChainBrokenError, LogTimeoutError, OffsetOutOfRangeError
 from broker.flow.chain import Chain, UsagePlace
 from broker.flow.checkpoint import from_metadata
 from broker.log.ports import Committed, Reader, Records, TopicPartition
@@ -44,7 +44,8 @@ class Recovery:
         """The chain of one partition as last committed.
 
         Raises:
-            ChainBrokenError: the checkpoint and the segment it names disagree.
+            ChainBrokenError: the checkpoint and the segment it names disagree, or that is lost.
+            LogTimeoutError: Kafka did not bring it in time, which says nothing of it.
         """
         stated = None if committed is None else from_metadata(committed.metadata, committed.offset)
         if stated is not None and stated.topic_id == topic_id:
@@ -62,12 +63,19 @@ class Recovery:
                 f"{partition.topic}/{partition.partition}: checkpoint of nothing"
             )
         usage = TopicPartition(USAGE_TOPIC, place.partition)
-        fetched = self._uncommitted.read(
-            usage, place.offset, records_max=1, timeout_s=self._timeout_s
-        )
         where = (
             f"{partition.topic}/{partition.partition}: checkpoint at weir.usage/{place.partition}"
         )
+        try:
+            fetched = self._uncommitted.read(
+                usage, place.offset, records_max=1, timeout_s=self._timeout_s
+            )
+        except OffsetOutOfRangeError as error:
+            # Its partition alone waits: an error of Kafka's would be tried again for ever.
+            why = f"{where}@{place.offset} names a segment that is lost"
+            raise ChainBrokenError(why) from error
+        if not fetched.records and not fetched.at_end and fetched.unreadable_at is None:
+            raise LogTimeoutError(f"{where}@{place.offset}: no answer in {self._timeout_s} s")
         if not fetched.records or fetched.records.offsets[0] != place.offset:
             raise ChainBrokenError(f"{where}@{place.offset} names a segment that is not there")
         canonical = fetched.records.values[0] or b""

@@ -61,23 +61,12 @@ class KafkaReader:
         timeout_s: float,
     ) -> Fetched:
         """Records from `first_offset` on, at most `records_max`, until the end or `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        asked = self._go_to(partition, first_offset, timeout_s)
-        brought = Fetched(partition, EMPTY, first_offset)
-        while True:
-            if brought.next_offset >= self._end and not asked:
-                self._end = self._offsets.end(partition, timeout_s=timeout_s)
-                asked = True
-            self._next_offset = brought.next_offset
-            room = records_max - len(brought.records)
-            at_end = brought.next_offset >= self._end
-            left_s = deadline - time.monotonic()
-            if at_end or room <= 0 or left_s <= 0 or brought.unreadable_at is not None:
-                return replace(brought, at_end=at_end)
-            wanted = min(room, self._end - brought.next_offset)
-            brought = _joined(brought, self._fetch(partition, wanted, min(left_s, _SLICE_S)))
-            if brought.unreadable_at is not None:
-                self._place = None  # what was fetched behind it is dropped
+        try:
+            return self._read(partition, first_offset, records_max, timeout_s)
+        except BaseException:
+            # The client may stand behind records that nobody was given: the next read goes back.
+            self._place = None
+            raise
 
     def offsets(self, partition: TopicPartition, *, timeout_s: float) -> Offsets:
         """Log start and end."""
@@ -107,6 +96,27 @@ class KafkaReader:
         """Let go of the client."""
         bounded("reader: close", self._client.close, timeout_s=_CLOSE_TIMEOUT_S)
 
+    def _read(
+        self, partition: TopicPartition, first_offset: int, records_max: int, timeout_s: float
+    ) -> Fetched:
+        deadline = time.monotonic() + timeout_s
+        asked = self._go_to(partition, first_offset, timeout_s)
+        brought = Fetched(partition, EMPTY, first_offset)
+        while True:
+            if brought.next_offset >= self._end and not asked:
+                self._end = self._offsets.end(partition, timeout_s=timeout_s)
+                asked = True
+            self._next_offset = brought.next_offset
+            room = records_max - len(brought.records)
+            at_end = brought.next_offset >= self._end
+            left_s = deadline - time.monotonic()
+            if at_end or room <= 0 or left_s <= 0 or brought.unreadable_at is not None:
+                return replace(brought, at_end=at_end)
+            wanted = min(room, self._end - brought.next_offset)
+            brought = _joined(brought, self._fetch(partition, wanted, min(left_s, _SLICE_S)))
+            if brought.unreadable_at is not None:
+                self._place = None  # what was fetched behind it is dropped
+
     def _go_to(self, partition: TopicPartition, first_offset: int, timeout_s: float) -> bool:
         """Stand at `first_offset`; whether the end was asked for now."""
         if partition == self._place and first_offset == self._next_offset:
@@ -135,10 +145,8 @@ class KafkaReader:
         for message in others:
             error = message.error()
             if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-                self._place = None
                 raise OffsetOutOfRangeError(*partition, self._next_offset)
             if error.code() not in _PASSING and not error.retriable():
-                self._place = None
                 raise ours(error, f"{partition.topic}[{partition.partition}]: read")
         return fetched.get(partition)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import confluent_kafka
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from broker.config import KafkaConfig
@@ -69,6 +69,25 @@ def test_a_record_that_unpacks_too_large_is_a_named_stop(
     assert _read_past_stops(log, member, place) == ([b"before", b"after"], [1])
     fetched = log.reader().read(place, 0, records_max=10, timeout_s=LIMIT_S)
     assert (list(fetched.records.values), fetched.unreadable_at) == ([b"before"], 1)
+
+
+def test_a_read_that_failed_loses_nothing(log: Harness, kafka: EmbeddedKafka) -> None:
+    """What the client had brought when a call failed comes again with the next one.
+
+    A connection cut in its handshake is told of like this, beside records that came over another.
+    A tail that went on behind them would overlook a revocation.
+    """
+    topic = log.topic()
+    log.write(topic, rows(b"a", b"b", b"c"))
+    log.read(topic, 3)
+    reader, place = KafkaLog(kafka.config).reader(committed=True), TopicPartition(topic, 0)
+    first = reader.read(place, 0, records_max=1, timeout_s=LIMIT_S)
+    reader._credentials(KafkaError(KafkaError._AUTHENTICATION, "handshake failed"))
+    with pytest.raises(LogError, match="refused the credentials"):
+        reader.read(place, first.next_offset, records_max=1, timeout_s=LIMIT_S)
+    again = reader.read(place, first.next_offset, records_max=1, timeout_s=LIMIT_S)
+    assert (list(again.records.offsets), list(again.records.values)) == ([1], [b"b"])
+    reader.close()
 
 
 def test_a_header_name_that_is_no_utf8_is_a_named_stop(log: Harness, kafka: EmbeddedKafka) -> None:

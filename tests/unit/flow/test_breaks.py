@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from broker.alarms import Alarm
+from broker.domain.names import USAGE_TOPIC
 from broker.errors import FencedError, LogTimeoutError, PoisonedBatchError, WeirError
 from broker.log.memory_producer import MemoryProducer
+from broker.log.memory_reader import MemoryReader
+from broker.log.ports import EMPTY, Fetched, TopicPartition
 from tests.sim.world import TOPIC
 from tests.unit.flow.one_lane import FIRST, OneLane, stands
 
@@ -66,6 +69,41 @@ def test_recreated_topic_is_noticed_at_assignment(one: OneLane) -> None:
     one.lane.poll()
     assert stands(Alarm.TOPIC_RECREATED)
     assert one.lane._opened().partitions.routable() == []
+
+
+def test_checkpoint_whose_segment_is_lost_stops_its_partition_alone(one: OneLane) -> None:
+    """Somebody cut `weir.usage` past it: an alarm, and the others are routed."""
+    places = {tp: chain.place for tp, chain in one.lane.owned.items() if chain.place is not None}
+    hit = min(places, key=lambda tp: places[tp].offset)
+    usage = TopicPartition(USAGE_TOPIC, places[hit].partition)
+    one.world.log.trim(usage, places[hit].offset + 1)
+    one.lane.rebuild()
+    one.send(0)
+    one.send(1)
+    one.turn()
+    assert stands(Alarm.CHECKPOINT_BROKEN)
+    assert {one.delivered(tp.partition): tp == hit for tp in places} == {1: True, 2: False}
+
+
+def test_checkpoint_that_cannot_be_read_in_time_is_asked_for_again(
+    one: OneLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer says nothing of the segment: no alarm, and the next attempt goes on with it."""
+    real, silent = MemoryReader.read, [True]
+
+    def read(self: MemoryReader, place: TopicPartition, first: int, **bounds: Any) -> Fetched:
+        if place.topic == USAGE_TOPIC and silent:
+            silent.clear()
+            return Fetched(place, EMPTY, first)
+        return real(self, place, first, **bounds)
+
+    monkeypatch.setattr(MemoryReader, "read", read)
+    one.lane.rebuild()
+    one.send()
+    one.turn()
+    assert not silent
+    assert not stands(Alarm.CHECKPOINT_BROKEN)
+    assert one.delivered() == 2
 
 
 def test_recreated_topic_is_noticed_without_a_record(one: OneLane) -> None:
