@@ -125,12 +125,13 @@ def install(app: FastAPI) -> None:
         return _validation(error)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
         cause = error.__cause__
         if error.status_code == _BAD_REQUEST and isinstance(cause, ValueError | RecursionError):
             return problem(_BAD_REQUEST, f"body: {_unread(cause)}", field="body")
-        return problem(error.status_code, str(error.detail), headers=headers)
+        detail = _no_route(request, error) or str(error.detail)
+        return problem(error.status_code, detail, headers=headers)
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(InterfaceError)
@@ -151,8 +152,11 @@ _INTERNAL: Final = 500
 
 
 _BAD_REQUEST: Final = 400
+_NOT_FOUND: Final = 404
+_NOT_ALLOWED: Final = 405
 _JSON: Final = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.ASCII | re.IGNORECASE)
 _SHOWN_LENGTH_MAX: Final = 80
+_PATH_SHOWN_LENGTH_MAX: Final = 200
 _RULES: Final = {
     "missing": "is missing; send it",
     "extra_forbidden": "is not known here; leave it out",
@@ -164,6 +168,17 @@ _TELL_THE_VALUE: Final = frozenset({"slug", "object_id"})
 
 def _is_unread_body(error: dict[str, Any]) -> bool:
     return tuple(error["loc"]) == ("body",) and error["type"] != "missing"
+
+
+def _no_route(request: Request, error: HTTPException) -> str | None:
+    """What is wrong with a path or method that no route has; None for another error."""
+    path = ascii(request.url.path[:_PATH_SHOWN_LENGTH_MAX])[1:-1]
+    if error.status_code == _NOT_FOUND:
+        return f"{path}: there is no such path; /v1/openapi.json names those there are"
+    if error.status_code == _NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{path}: does not take {ascii(request.method[:20])[1:-1]}; it takes {allowed}"
+    return None
 
 
 def _unread(cause: Exception) -> str:

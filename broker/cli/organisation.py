@@ -1,5 +1,6 @@
 """`weir organisation`: companies, their tokens and their Kafka users."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
 from broker.cli.secrets import check_new, write_secret
 from broker.client.values import Account
+from broker.errors import InvalidFieldError
 
+_TOKEN_ID = re.compile(r"[0-9a-f]{16}")
 _out = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -91,6 +94,13 @@ def revoke_token(call: Call, slug: str, token_id: str) -> None:
 
     Exits 0 when it is revoked, also if it was before; 2 if there is none.
     """
+    # The secret in its stead would stand in the access log.
+    if not _TOKEN_ID.fullmatch(token_id):
+        raise InvalidFieldError(
+            "ID",
+            f"must be 16 hexadecimal digits, as `weir organisation tokens {slug}` lists them; it "
+            "is not the secret",
+        )
     found = call.client.tokens.revoke(slug, token_id)
     call.show(found, f"token {found.id} of {slug} is revoked")
 
@@ -140,7 +150,9 @@ def delete_account(call: Call, slug: str, name: str) -> None:
     Exits 0 when it is deleted; 2 if there is none, or it was deleted before.
     """
     found = call.client.accounts.delete(slug, name)
-    call.show(found, f"Kafka user {found.principal} is deleted; it can do nothing in seconds")
+    call.show(
+        found, f"Kafka user {found.principal} is deleted; within seconds it can do nothing more"
+    )
 
 
 @organisation.command()

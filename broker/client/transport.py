@@ -4,6 +4,7 @@ Only what certainly or harmlessly may be repeated is: a connection that was not 
 of 503. Every POST carries an idempotency key, the same in every attempt.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ _CONNECT_TIMEOUT_S = 5.0
 _TIMEOUT_S = 30.0
 _UNAVAILABLE = 503
 _PROBLEM = "application/problem+json"
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class Transport:
@@ -49,6 +51,13 @@ class Transport:
         if not url.startswith(("http://", "https://")):
             raise InvalidFieldError(
                 "WEIR_API_URL", f"must begin with http:// or https://, is {url}"
+            )
+        # What no header can hold would be shown by the library's error.
+        if not _TOKEN.fullmatch(token):
+            raise InvalidFieldError(
+                "token",
+                "must be one word of letters, digits and signs; look at the file or variable that "
+                "holds it",
             )
         self._url = url
         self._pause = pause

@@ -32,9 +32,11 @@ def test_without_a_good_token(world: Any, headers: dict[str, str]) -> None:
 
 
 def test_unknown_route_and_method(world: Any) -> None:
-    """Unknown paths and methods are problems too."""
-    _problem(world.get("/nothing", world.operator), 404)
-    _problem(world.ask("PUT", "/organisations", world.operator), 405)
+    """Unknown paths and methods are problems too, and name what was asked for."""
+    path = _problem(world.get("/nothing", world.operator), 404)
+    method = _problem(world.ask("PUT", "/organisations", world.operator), 405)
+    assert path["detail"].startswith("/v1/nothing: there is no such path")
+    assert method["detail"].startswith("/v1/organisations: does not take PUT; it takes ")
 
 
 @pytest.mark.parametrize(

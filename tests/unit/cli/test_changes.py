@@ -14,7 +14,7 @@ from broker.cli.period import show as show_period
 from broker.cli.plan import withdraw
 from broker.cli.product import change
 from broker.client import Client
-from broker.errors import ConflictError
+from broker.errors import ConflictError, InvalidFieldError
 
 AT = "2026-03-01T12:00:00Z"
 PRODUCT = {"id": "windco/turbines", "partitions": 4, "published_partitions": 2}
@@ -83,6 +83,16 @@ def test_token_is_found_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
     assert listing.asked == [("GET", path, None)]
     assert ending.asked == [("DELETE", f"{path}/{TOKEN['id']}", None)]
     assert "token 0123456789abcdef of windco is revoked" in capsys.readouterr().out
+
+
+def test_secret_is_no_id() -> None:
+    """The secret in place of a token's id is sent nowhere, and not shown."""
+    api = Api(TOKEN | ENDED)
+
+    with pytest.raises(InvalidFieldError, match="16 hexadecimal digits") as raised:
+        typed(api, revoke_token, "windco", "weir_secret")
+
+    assert (api.asked, "weir_secret" in str(raised.value)) == ([], False)
 
 
 def test_kafka_user_is_ended(capsys: pytest.CaptureFixture[str]) -> None:

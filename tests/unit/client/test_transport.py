@@ -71,6 +71,15 @@ def test_token_is_sent_and_never_shown() -> None:
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize("token", ["first\nsecond", "two words", "caf\xe9", ""])
+def test_token_that_no_header_can_hold(token: str) -> None:
+    """A file of two lines, or of other text, is refused before it is sent, and not shown."""
+    with pytest.raises(InvalidFieldError, match=r"^token: must be one word") as raised:
+        Client("http://api", token)
+
+    assert not token or token not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
