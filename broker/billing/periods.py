@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,9 @@ class Span:
     end_ms: int | None = None
 
     def meets(self, first_ms: int, end_ms: int) -> bool:
-        """Whether it shares a moment with `[first_ms, end_ms)`."""
-        return self.first_ms < end_ms and (self.end_ms is None or self.end_ms > first_ms)
+        """Whether it shares a moment with `[first_ms, end_ms)`; what is empty shares none."""
+        until_ms = end_ms if self.end_ms is None else min(self.end_ms, end_ms)
+        return max(self.first_ms, first_ms) < until_ms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +47,9 @@ class CalendarMonths:
         """The period that a moment lies in."""
         first = day_of(at_ms, self.zone).replace(day=1)
         following = (first + timedelta(days=31)).replace(day=1)
-        return Period(
-            first_ms=day_start_ms(first, self.zone),
-            end_ms=day_start_ms(following, self.zone),
-            days=(following - first).days,
-        )
+        first_ms, end_ms = day_start_ms(first, self.zone), day_start_ms(following, self.zone)
+        # By the clock: a zone that changes sides of the date line leaves out a day.
+        return Period(first_ms=first_ms, end_ms=end_ms, days=round((end_ms - first_ms) / _DAY_MS))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 class Period(NamedTuple):
@@ -45,8 +46,9 @@ class Calendar:
             return Period(first_ms, first_ms + self.length_ms, None)
         day = self.day(at_ms)
         year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)  # noqa: PLR2004  December
-        first, following = day.replace(day=1), date(year, month, 1)
-        return Period(self.start_ms(first), self.start_ms(following), (following - first).days)
+        first_ms, end_ms = self.start_ms(day.replace(day=1)), self.start_ms(date(year, month, 1))
+        # Days that there were: a zone that crosses the date line leaves one out.
+        return Period(first_ms, end_ms, (end_ms - first_ms + _DAY_MS // 2) // _DAY_MS)
 
     def day(self, at_ms: int) -> date:
         """The day that a moment lies in."""

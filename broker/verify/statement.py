@@ -118,11 +118,12 @@ def due(
 ) -> Bill:
     """What a period comes to up to `through_ms`, less the bill `before` of the same period."""
     calendar = term.calendar
-    active = calendar.days(
-        subscription.spans,
-        max(term.first_ms, period.first_ms),
-        min(through_ms, term.day_end_ms or through_ms),
-    )
+    active_end_ms = through_ms
+    if term.day_end_ms is not None and before is not None and before.through_ms == through_ms:
+        # The last bill of a term whose day of change was billed before it changed: it gives the
+        # day back. Bills made before the change rightly count it.
+        active_end_ms = min(through_ms, term.day_end_ms)
+    active = calendar.days(subscription.spans, max(term.first_ms, period.first_ms), active_end_ms)
     by_day: dict[date, Usage] = defaultdict(lambda: Usage(0, 0))
     begin_ms = starts_ms(term, period, subscription)
     for spent in spending.between(subscription.id, begin_ms, through_ms):
@@ -155,7 +156,8 @@ def _range_faults(
         yield f"bills up to {invoice.through_ms}, past its end, {end_ms}"
     ended_ms = subscription.spans[-1][1] if subscription.ended else None
     over = ended_ms is not None and ended_ms <= invoice.through_ms
-    if not invoice.final and invoice.through_ms == end_ms:
+    # Where a change of plan ended the term later, a bill up to there was not the last one then.
+    if not invoice.final and invoice.through_ms == period.end_ms:
         yield "is not final although its period is over"
     if invoice.final and invoice.through_ms != end_ms and not over:
         yield f"is final although its period goes on to {end_ms}"

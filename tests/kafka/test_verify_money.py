@@ -125,6 +125,47 @@ def test_another_plan_in_mid_month(exchange: Exchange, clock: MovedClock) -> Non
     agreed(exchange)
 
 
+@pytest.mark.parametrize("bill_at", ["2026-03-20T09:30:00+00:00", "2026-03-20T00:00:00+01:00"])
+def test_another_plan_after_a_bill_of_that_day(
+    exchange: Exchange, clock: MovedClock, bill_at: str
+) -> None:
+    """A bill ahead of the end, up to where a change of plan then ends the term, is no difference.
+
+    On the day of change it ends the old version's time; at its midnight it meets that end.
+    """
+    name = exchange.subscribe("grid", exchange.plan(FULL))
+    clock.go("2026-03-20T09:00:00+00:00")
+    exchange.produce(4)
+    exchange.route()
+    clock.go("2026-03-20T10:00:00+00:00")
+    (early,) = exchange.bill(_ms(bill_at))
+    version = exchange.plan(PER_RECORD)
+    exchange.change(name, ev.SubscriptionReplanned(name, PRODUCT, PLAN, version))
+    exchange.produce(5)
+    exchange.route()
+    agreed(exchange)
+    clock.go("2026-04-01T09:00:00+00:00")
+    old, new = exchange.bill(_ms("2026-04-01T00:00:00+02:00"))
+    assert (early.final, old.final, new.final) == (False, True, True)
+    assert (old.through_ms, early.records + old.records + new.records) == (early.through_ms, 9)
+    agreed(exchange)
+
+
+def test_another_plan_after_final_bills_of_that_day(exchange: Exchange, clock: MovedClock) -> None:
+    """Hours billed for good before a change of plan on their day keep their fee and their days."""
+    splits = {**FULL, "splits": "separate"}
+    name = exchange.subscribe("grid", exchange.plan(splits, {"length_s": 3600}), length_s=3600)
+    clock.go("2026-03-10T10:30:00+00:00")
+    exchange.bill()
+    version = exchange.plan(PER_RECORD, {"length_s": 3600})
+    exchange.change(name, ev.SubscriptionReplanned(name, PRODUCT, PLAN, version))
+    exchange.route()
+    agreed(exchange)
+    clock.go("2026-03-10T12:30:00+00:00")
+    exchange.bill()
+    agreed(exchange)
+
+
 def test_suspended_and_revoked(exchange: Exchange, clock: MovedClock) -> None:
     """Days without delivery are not active; after revocation the period is final at once."""
     name = exchange.subscribe("trial", exchange.plan(FULL))

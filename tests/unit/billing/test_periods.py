@@ -82,10 +82,22 @@ def test_a_day_without_midnight() -> None:
     assert datetime.fromtimestamp(start_ms / 1000, tz=UTC) == datetime(2024, 4, 25, 22, tzinfo=UTC)
 
 
+def test_a_zone_that_leaves_out_a_day() -> None:
+    """Apia had no 30 December 2011: the month has 30 days, each active one is one of them."""
+    apia = ZoneInfo("Pacific/Apia")
+    period = CalendarMonths(zone=apia).at(ms("2011-12-15T00:00+00:00"))
+    days = active_days((Span(first_ms=0),), period.first_ms, period.end_ms, apia)
+    assert (period.days, len(days)) == (30, 30)
+    assert date(2011, 12, 30) not in days
+
+
 @pytest.mark.parametrize(
     ("spans", "days"),
     [
         ([], []),
+        ([("2026-01-03T12:00+01:00", "2026-01-03T12:00+01:00")], []),  # suspended at once
+        # Two machines' clocks: it ended before it began.
+        ([("2026-01-03T12:00:01+01:00", "2026-01-03T12:00:00+01:00")], []),
         ([("2026-01-03T23:59:59+01:00", "2026-01-04T00:00:01+01:00")], [3, 4]),
         ([("2026-01-03T12:00+01:00", "2026-01-05T00:00+01:00")], [3, 4]),  # up to, not including
         ([("2025-01-01T00:00+01:00", "2026-01-01T00:00+01:00")], []),

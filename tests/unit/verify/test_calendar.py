@@ -61,3 +61,12 @@ def test_days_that_spans_touch() -> None:
         date(2026, 3, 29),
         date(2026, 4, 2),
     }
+
+
+def test_a_zone_that_leaves_out_a_day() -> None:
+    """Apia had no 30 December 2011: the month has 30 days, each active one is one of them."""
+    calendar = Calendar.of({"calendar": "month", "time_zone": "Pacific/Apia"}, 0)
+    period = calendar.period(ms("2011-12-15T00:00:00+00:00"))
+    days = calendar.days([(0, None)], period.first_ms, period.end_ms)
+    assert (period.days, len(days)) == (30, 30)
+    assert date(2011, 12, 30) not in days
