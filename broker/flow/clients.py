@@ -68,6 +68,7 @@ def build(
         uncommitted,
         usage_partitions=usage_partitions,
         timeout_s=settings.request_timeout_s,
+        wait_s=settings.recover_timeout_s,
     )
     partitions = Partitions(
         consumer, recovery, uncommitted, tail, settings=settings, monotonic=monotonic

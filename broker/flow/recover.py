@@ -10,16 +10,24 @@ proves that it is the segment that was committed.
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from time import monotonic, sleep
 
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.avro.codec import decode_segment
 from broker.domain.names import USAGE_TOPIC
 from broker.domain.segment import LIVE, Segment, usage_key, usage_partition
-from broker.errors import ChainBrokenError, LogTimeoutError, OffsetOutOfRangeError
+from broker.errors import (
+    ChainBrokenError,
+    InvalidFieldError,
+    LogTimeoutError,
+    OffsetOutOfRangeError,
+)
 from broker.flow.chain import Chain, UsagePlace
 from broker.flow.checkpoint import from_metadata
 from broker.log.ports import Committed, Reader, Records, TopicPartition
 
 _SCAN_RECORDS = 5_000
+_LOOK_AGAIN_S = 0.05
 
 
 @dataclass(slots=True)
@@ -29,15 +37,25 @@ class _Scan:
 
 
 class Recovery:
-    """Finds chains. Keeps what it has scanned of `weir.usage`, so that it scans it once."""
+    """Finds chains. Keeps what it has scanned of `weir.usage`, so that it scans it once.
+
+    `timeout_s` bounds each question, `wait_s` the wait for transactions that are open there.
+    """
 
     def __init__(
-        self, committed: Reader, uncommitted: Reader, *, usage_partitions: int, timeout_s: float
+        self,
+        committed: Reader,
+        uncommitted: Reader,
+        *,
+        usage_partitions: int,
+        timeout_s: float,
+        wait_s: float,
     ) -> None:
         self._committed = committed
         self._uncommitted = uncommitted
         self._usage_partitions = usage_partitions
         self._timeout_s = timeout_s
+        self._wait_s = wait_s
         self._scans: dict[int, _Scan] = {}
 
     def chain(self, partition: TopicPartition, topic_id: str, committed: Committed | None) -> Chain:
@@ -45,7 +63,7 @@ class Recovery:
 
         Raises:
             ChainBrokenError: the checkpoint and the segment it names disagree, or that is lost.
-            LogTimeoutError: Kafka did not bring it in time, which says nothing of it.
+            LogTimeoutError: Kafka did not answer in time, which says nothing of the chain.
         """
         stated = None if committed is None else from_metadata(committed.metadata, committed.offset)
         if stated is not None and stated.topic_id == topic_id:
@@ -91,31 +109,54 @@ class Recovery:
             raise ChainBrokenError(f"{where}@{place.offset} disagrees with its segment")
 
     def _scanned(self, usage_partition_: int) -> _Scan:
+        """All committed segments up to the end as it is now, that of open transactions too.
+
+        A segment behind another lane's open transaction is invisible until that ends. A chain taken
+        for shorter than it is would be delivered a second time from there on.
+
+        Raises:
+            LogTimeoutError: they did not become readable in time.
+        """
         scan = self._scans.setdefault(usage_partition_, _Scan(0, {}))
         usage = TopicPartition(USAGE_TOPIC, usage_partition_)
-        end = self._committed.offsets(usage, timeout_s=self._timeout_s)
-        scan.next_offset = max(scan.next_offset, end.start)
-        while scan.next_offset < end.last_stable:
+        log = self._uncommitted.offsets(usage, timeout_s=self._timeout_s)
+        scan.next_offset = max(scan.next_offset, log.start)
+        subject = f"{USAGE_TOPIC}/{usage_partition_}"
+        give_up_s = monotonic() + self._wait_s
+        while scan.next_offset < log.last_stable:
             fetched = self._committed.read(
                 usage, scan.next_offset, records_max=_SCAN_RECORDS, timeout_s=self._timeout_s
             )
             for index in range(len(fetched.records)):
                 _note(scan, usage_partition_, fetched.records, index)
-            if fetched.next_offset == scan.next_offset:
-                break
-            scan.next_offset = fetched.next_offset
+            read_to = fetched.next_offset
+            if fetched.unreadable_at is not None:
+                read_to = fetched.unreadable_at + 1  # the ledger's alarm tells of it
+            if read_to == scan.next_offset:
+                if monotonic() >= give_up_s:
+                    why = f"what stands from {read_to} on does not become readable"
+                    raise_alarm(Alarm.HANGING_TRANSACTION, subject, why)
+                    raise LogTimeoutError(f"{subject}: {why}")
+                sleep(_LOOK_AGAIN_S)
+            scan.next_offset = read_to
+        clear_alarm(Alarm.HANGING_TRANSACTION, subject)
         return scan
 
 
 def _note(scan: _Scan, usage_partition_: int, records: Records, index: int) -> None:
     value = records.values[index] or b""
-    segment = decode_segment(value)
+    try:
+        segment = decode_segment(value)
+    except InvalidFieldError:
+        return  # no segment of ours; the ledger's alarm tells of it
     if segment.flow != LIVE:
         return
+    key = usage_key(segment.topic_id, segment.partition)
+    known = scan.last.get(key)
+    if known is not None and known.number >= segment.number:
+        return  # a repeat, e.g. restored from a backup
     place = UsagePlace(usage_partition_, records.offsets[index], records.timestamps_ms[index])
-    scan.last[usage_key(segment.topic_id, segment.partition)] = _chain(
-        segment, sha256(value).digest(), place
-    )
+    scan.last[key] = _chain(segment, sha256(value).digest(), place)
 
 
 def _chain(segment: Segment, digest: bytes, place: UsagePlace) -> Chain:

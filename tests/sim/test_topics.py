@@ -1,7 +1,12 @@
 """Topics that change under the running router."""
 
+from typing import Any
+
+import pytest
+
 from broker import metrics
-from broker.log.ports import TopicPartition
+from broker.log.memory_reader import MemoryReader
+from broker.log.ports import EMPTY, Fetched, TopicPartition
 from tests.sim.checks import committed, segments
 from tests.sim.world import PARTITIONS, TOPIC, World
 
@@ -79,6 +84,50 @@ def test_lost_checkpoints_are_found_in_the_segments() -> None:
         world.produce()
     world.settle()
     world.check()
+
+
+@pytest.mark.parametrize("meanwhile", ["open", "silent"])
+def test_lost_checkpoints_are_found_to_the_last_segment(
+    meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind another's open transaction, and after a read without an answer.
+
+    A chain taken for shorter than it is would be delivered a second time from there on.
+    """
+    world = World(4, workers=1)
+    world.produce()
+    _steps(world, 60)
+    if meanwhile == "open":
+        other = world.log.producer(transactional_id="another lane")
+        other.init_transactions(timeout_s=1)
+        other.begin()
+        for number in range(2):
+            other.send_one("weir.usage", number, key=None, value=b"x", timeout_s=1)
+    for _ in range(10):
+        world.produce()
+    _steps(world, 60)
+    if meanwhile == "silent":
+        _silent_once(monkeypatch)
+    world.log.forget_offsets("weir-router")
+    world.workers[0].lane.rebuild()
+    for _ in range(20):
+        world.produce()
+    _steps(world, 60)
+    world.settle()
+    world.check()
+
+
+def _silent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first read of `weir.usage` brings nothing in time."""
+    real, silent = MemoryReader.read, [True]
+
+    def read(self: MemoryReader, place: TopicPartition, first: int, **bounds: Any) -> Fetched:
+        if place.topic == "weir.usage" and silent:
+            silent.clear()
+            return Fetched(place, EMPTY, first)
+        return real(self, place, first, **bounds)
+
+    monkeypatch.setattr(MemoryReader, "read", read)
 
 
 def test_unwritable_delivery_holds_back_that_subscription_alone() -> None:

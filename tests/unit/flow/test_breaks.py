@@ -8,6 +8,7 @@ import pytest
 from broker.alarms import Alarm
 from broker.domain.names import USAGE_TOPIC
 from broker.errors import FencedError, LogTimeoutError, PoisonedBatchError, WeirError
+from broker.flow import ROUTER_GROUP
 from broker.log.memory_producer import MemoryProducer
 from broker.log.memory_reader import MemoryReader
 from broker.log.ports import EMPTY, Fetched, TopicPartition
@@ -104,6 +105,27 @@ def test_checkpoint_that_cannot_be_read_in_time_is_asked_for_again(
     assert not silent
     assert not stands(Alarm.CHECKPOINT_BROKEN)
     assert one.delivered() == 2
+
+
+@pytest.mark.parametrize("put", ["an old segment", "no segment"])
+def test_lost_offsets_and_what_an_admin_put_into_usage(one: OneLane, put: str) -> None:
+    """The chain's highest number is its end, wherever an old one was restored; no segment is none.
+
+    What a chain is believed to end at is where delivery goes on.
+    """
+    first = one.lane.owned[FIRST].place
+    assert first is not None
+    one.send()
+    one.turn()
+    usage = TopicPartition(USAGE_TOPIC, first.partition)
+    old = one.world.log.entries(USAGE_TOPIC)[first.partition][first.offset]
+    value = old.value if put == "an old segment" else b"x"
+    one.world._producer.send_one(*usage, key=old.key, value=value or b"", timeout_s=1)
+    one.world.log.forget_offsets(ROUTER_GROUP)
+    one.lane.rebuild()
+    one.send()
+    one.turn()
+    assert (one.delivered(), one.lane.owned[FIRST].number) == (3, 3)
 
 
 def test_recreated_topic_is_noticed_without_a_record(one: OneLane) -> None:
