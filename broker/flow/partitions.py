@@ -99,9 +99,10 @@ class Partitions:
         raise_alarm(kind, subject, why)
 
     def go_on(self, now_ms: int) -> None:
-        """Read those on whose time has come, from the chain's end.
+        """Read those on whose time has come, or whom their product has come to have.
 
-        Call it between fetch and batches: nothing that waits is of a stopped one then.
+        From the chain's end. Call it between fetch and batches: nothing that waits is of a stopped
+        one then.
 
         Raises:
             LogError: a partition cannot be sought.
@@ -111,6 +112,13 @@ class Partitions:
             self._consumer.seek(tp, self.chains[tp].next_offset)
             self._start_again(tp)
             self._consumer.resume([tp])
+        for tp in [tp for tp, kind in self.stopped.items() if kind is Alarm.KAFKA_DRIFT]:
+            product = self._tail.policy.product_of(tp.topic)
+            if product is not None and tp.partition < product.partitions:
+                self._start_again(tp)
+                for begun, start in self.assigned([tp]).items():
+                    self._consumer.seek(begun, start)
+                    self._consumer.resume([begun])
 
     def read_again(self, partition: TopicPartition) -> None:
         """Reading goes back to the chain's end: what was seen beyond it will be seen again."""
@@ -165,6 +173,11 @@ class Partitions:
             return None
         if topic_id != product.topic_id:
             self.stop(tp, Alarm.TOPIC_RECREATED, f"its id is {topic_id}, not {product.topic_id}")
+            return None
+        if tp.partition >= product.partitions:
+            # Its delivery topics have no such partition: trying would hold their subscriptions up.
+            why = f"the topic has it, but its product has {product.partitions} partitions"
+            self.stop(tp, Alarm.KAFKA_DRIFT, why)
             return None
         try:
             chain = self._recovery.chain(tp, product.topic_id, committed)

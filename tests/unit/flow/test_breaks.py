@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from broker.alarms import Alarm
+from broker.domain.events import PartitionsRaised
 from broker.domain.names import USAGE_TOPIC
 from broker.errors import FencedError, LogTimeoutError, PoisonedBatchError, WeirError
 from broker.flow import ROUTER_GROUP
 from broker.log.memory_producer import MemoryProducer
 from broker.log.memory_reader import MemoryReader
+from broker.log.memory_topics import PartitionLog
 from broker.log.ports import EMPTY, Fetched, TopicPartition
-from tests.sim.world import TOPIC
+from tests.sim.world import PRODUCT, QUARANTINE, TOPIC
 from tests.unit.flow.one_lane import FIRST, OneLane, stands
 
 
@@ -126,6 +128,39 @@ def test_lost_offsets_and_what_an_admin_put_into_usage(one: OneLane, put: str) -
     one.send()
     one.turn()
     assert (one.delivered(), one.lane.owned[FIRST].number) == (3, 3)
+
+
+def test_partition_that_the_product_does_not_have_waits_alone(one: OneLane) -> None:
+    """Added by hand: delivery topics lack it, and no subscription is held back for that."""
+    _add_partition(one, TOPIC)
+    one.turn()
+    one.send(2)
+    one.send(0)
+    one.turn()
+    assert stands(Alarm.KAFKA_DRIFT)
+    assert not stands(Alarm.UNDELIVERABLE)
+    assert (one.delivered(0), TopicPartition(TOPIC, 2) in one.lane.owned) == (2, False)
+
+
+def test_partition_that_the_product_has_at_last_is_read_on(one: OneLane) -> None:
+    """By the same clients, from its beginning."""
+    clients = one.lane._clients
+    for topic in (TOPIC, QUARANTINE, *one.world.model.delivery_topics.values()):
+        _add_partition(one, topic)
+    one.send(2)
+    one.turn()
+    assert (one.delivered(2), stands(Alarm.KAFKA_DRIFT)) == (0, True)
+    one.world._publish(PartitionsRaised(PRODUCT, 3))
+    one.turn()
+    assert (one.delivered(2), stands(Alarm.KAFKA_DRIFT)) == (1, False)
+    assert one.lane._clients is clients
+
+
+def _add_partition(one: OneLane, topic: str) -> None:
+    """As an admin does, without asking the exchange."""
+    broker = one.world.log._broker
+    broker.topics[topic].partitions.append(PartitionLog())
+    broker.rebalance()
 
 
 def test_recreated_topic_is_noticed_without_a_record(one: OneLane) -> None:
