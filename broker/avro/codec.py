@@ -2,7 +2,8 @@
 
 C3 01, the schema's CRC-64-AVRO fingerprint (8 bytes, little-endian), then the body; see
 "Single-object encoding" in the Avro 1.12 specification. The fingerprint names the writer's schema,
-so a reader never guesses which version it has before it.
+so a reader never guesses which version it has before it: what an earlier version wrote is read with
+its schema (`schemas/past/`) and resolved to the present one.
 """
 
 import io
@@ -17,7 +18,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from broker.domain import events as ev
 from broker.domain.segment import Delivery, Refused, Segment, Undeliverable
 from broker.errors import InvalidFieldError
-from broker.resources import resource
+from broker.resources import schema_texts
 
 _MARKER = b"\xc3\x01"
 _HEADER_BYTES = 10
@@ -62,28 +63,38 @@ def decode_event(data: bytes) -> ev.ControlEvent:
 
 
 @cache
-def _schema(name: str) -> tuple[Any, bytes]:
-    text = json.loads(resource("schemas", f"{name}.avsc").read_text())
-    crc = fingerprint(to_parsing_canonical_form(text), "CRC-64-AVRO")
-    return fastavro.parse_schema(text), bytes.fromhex(crc)
+def _schemas(name: str) -> dict[bytes, Any]:
+    """Schema by the header of what it wrote; the present one first."""
+    found = {}
+    for text in schema_texts(name):
+        schema = json.loads(text)
+        crc = fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")
+        found[_MARKER + bytes.fromhex(crc)] = fastavro.parse_schema(schema)
+    return found
 
 
 def _encode(name: str, fields: dict[str, Any]) -> bytes:
-    schema, crc = _schema(name)
+    header, schema = next(iter(_schemas(name).items()))
     out = io.BytesIO()
-    out.write(_MARKER + crc)
+    out.write(header)
     fastavro.schemaless_writer(out, schema, fields)
     return out.getvalue()
 
 
 def _decode(name: str, data: bytes) -> dict[str, Any]:
-    schema, crc = _schema(name)
-    if data[:_HEADER_BYTES] != _MARKER + crc:
+    schemas = _schemas(name)
+    written = schemas.get(data[:_HEADER_BYTES])
+    if written is None:
         raise InvalidFieldError(name, f"not a known encoding: begins {data[:10].hex()}")
+    present = next(iter(schemas.values()))
     body = io.BytesIO(data[_HEADER_BYTES:])
     try:
         fields = fastavro.schemaless_reader(
-            body, schema, None, return_record_name=True, return_record_name_override=True
+            body,
+            written,
+            None if written is present else present,
+            return_record_name=True,
+            return_record_name_override=True,
         )
     except (EOFError, ValueError, IndexError, UnicodeDecodeError) as error:
         raise InvalidFieldError(name, f"body does not decode ({error})") from error

@@ -16,7 +16,7 @@ import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from broker.errors import InvalidFieldError
-from broker.resources import resource
+from broker.resources import schema_texts
 
 _HEADER_BYTES = 10
 
@@ -108,20 +108,25 @@ def segment_line(data: bytes) -> SegmentLine:
 
 
 @cache
-def _schema(name: str) -> tuple[Any, bytes]:
-    text = json.loads(resource("schemas", f"{name}.avsc").read_text())
-    crc = bytes.fromhex(fingerprint(to_parsing_canonical_form(text), "CRC-64-AVRO"))
-    return fastavro.parse_schema(text), b"\xc3\x01" + crc
+def _schemas(name: str) -> tuple[Any, dict[bytes, Any]]:
+    """The present schema, and the one of each header that a value may begin with."""
+    parsed = {}
+    for schema in map(json.loads, schema_texts(name)):
+        crc = bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
+        parsed[b"\xc3\x01" + crc] = fastavro.parse_schema(schema)
+    return next(iter(parsed.values())), parsed
 
 
 def _decode(name: str, data: bytes) -> dict[str, Any]:
-    schema, header = _schema(name)
-    if data[:_HEADER_BYTES] != header:
+    present, known = _schemas(name)
+    writer = known.get(data[:_HEADER_BYTES])
+    if writer is None:
         raise InvalidFieldError(name, f"has no known encoding: begins {data[:10].hex()}")
+    reader = present if writer is not present else None
     body = io.BytesIO(data[_HEADER_BYTES:])
     try:
         fields: dict[str, Any] = fastavro.schemaless_reader(
-            body, schema, None, return_record_name=True, return_record_name_override=True
+            body, writer, reader, return_record_name=True, return_record_name_override=True
         )
     except (EOFError, ValueError, IndexError, UnicodeDecodeError) as error:
         raise InvalidFieldError(name, f"does not decode ({error})") from error
