@@ -192,7 +192,7 @@ class PoisonedBatchError(OperatingError):
 
 
 class ChainBrokenError(OperatingError):
-    """A checkpoint and the segment it names disagree, or a topic was recreated."""
+    """A checkpoint and the segment it names disagree."""
 
 
 class CoverageHoleError(OperatingError):

@@ -113,11 +113,10 @@ def draft_version(
     """Write the next version, as a draft."""
 
     def make() -> Created:
-        plan_id = object_id
         version = plans.draft_version(
-            call.session, plan_id, _terms(body), by=call.actor, now=call.now
+            call.session, object_id, _terms(body), by=call.actor, now=call.now
         )
-        location = f"/v1/plans/{plan_id}/versions/{version.number}"
+        location = f"/v1/plans/{object_id}/versions/{version.number}"
         return Created(version_view(version), location, version.revision)
 
     return once(body, make)
@@ -155,8 +154,9 @@ def read_version(
     tags: TagDep,
 ) -> VersionView:
     """One version: of your own plan, on sale, or that a subscription of yours has had."""
-    plan_id = object_id
-    return tags.show(version_view(plans.get_version(call.session, plan_id, number, by=call.actor)))
+    return tags.show(
+        version_view(plans.get_version(call.session, object_id, number, by=call.actor))
+    )
 
 
 @router.put(

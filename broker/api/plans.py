@@ -92,8 +92,7 @@ def change_plan(
     tags: RevisionDep,
 ) -> Plan:
     """Change its title."""
-    plan_id = object_id
     changed = plans.describe(
-        call.session, plan_id, title=body.title, by=call.actor, if_revision=tags.expected
+        call.session, object_id, title=body.title, by=call.actor, if_revision=tags.expected
     )
     return tags.show(changed)

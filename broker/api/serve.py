@@ -4,6 +4,7 @@
     relay       outbox ─▶ weir.control            one of all replicas, by an advisory lock
     provision   tables ─▶ topics, ACLs            one of all replicas, by an advisory lock
     expiry      terms that are over
+    closing     periods that have ended ─▶ closes
     billing     closes that are proven ─▶ invoices
     tidy        idempotency keys past their time
 

@@ -13,7 +13,7 @@ from broker.log.ports import Log
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an operator may set of the control plane. Units: milliseconds, hours."""
+    """What the control plane assumes; another in tests. Units: milliseconds, hours."""
 
     dispute_window_ms: int = DISPUTE_WINDOW_DEFAULT_MS
     idempotency_kept_h: int = 24

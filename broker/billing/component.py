@@ -2,7 +2,7 @@
 
     metered m ─conversion▶ c ─free units, minimum▶ billed quantity q ─charge▶ amount
 
-Values only; `rate` turns usage into amounts, `charge` holds the models.
+Values only; `amounts` turns quantities into money, `models` holds what a price may say.
 """
 
 import re

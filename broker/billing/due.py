@@ -27,10 +27,10 @@ from broker.control import outbox
 from broker.errors import WeirError
 from broker.store.billing import BillingDueRow, BillingNewsRow, PeriodCloseRow
 from broker.store.control import ProductRow, SubscriptionRow
+from broker.store.locks import BILL
 
 AUTOMATIC = "weir"  # who asks
 
-_LOCK = 0x77656972_0005  # one process at a time, so that none writes what it read before another
 _log = structlog.get_logger()
 
 
@@ -53,8 +53,9 @@ def request_due(sessions: sessionmaker[Session], *, now: datetime) -> list[Close
 
 
 def _alone(session: Session) -> bool:
+    # One process at a time, so that none writes what it read before another.
     held: bool = session.execute(
-        text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}
+        text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": BILL}
     ).scalar_one()
     return held
 

@@ -30,9 +30,9 @@ from broker.control.provision_topics import USAGE_PARTITIONS_DEFAULT
 from broker.control.provision_users import ScramUsers
 from broker.control.provision_values import Desired, Drift, EndProduct
 from broker.errors import ConflictError, LogError, UnavailableError
+from broker.store.locks import PROVISION
 
 ALARM = Alarm.KAFKA_DRIFT
-_LOCK = 0x77656972_0003
 _LOCK_TIMEOUT_S = 30.0
 _LOCK_POLL_S = 0.05
 # Changes of the tables are seen at once; changes made in Kafka behind our back, this late.
@@ -240,5 +240,5 @@ class Provisioner:
 
 
 def _try(connection: Connection, function: str) -> bool:
-    did: bool = connection.scalar(text(f"SELECT {function}(:lock)"), {"lock": _LOCK})
+    did: bool = connection.scalar(text(f"SELECT {function}(:lock)"), {"lock": PROVISION})
     return did

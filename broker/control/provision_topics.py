@@ -1,4 +1,4 @@
-"""Topics of the exchange, with the settings that `design.md` gives each kind.
+"""Topics of the exchange, with the settings of each kind.
 
 Only settings that delivery or billing rests on are named; replication, compression and the like
 are the cluster's own.

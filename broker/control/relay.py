@@ -22,10 +22,10 @@ from broker.errors import ControlLogError, InvalidFieldError, LogError
 from broker.log.ports import Log, Producer, TopicPartition
 from broker.metrics import OUTBOX_AGE_SECONDS
 from broker.store.control import ControlCounterRow, ControlEventRow
+from broker.store.locks import RELAY
 
 PARTITION = TopicPartition(CONTROL_TOPIC, 0)
 ALARM = Alarm.CONTROL_LOG
-_LOCK = 0x77656972_0002
 # A commit wakes the relay by NOTIFY; this is how late one that got lost is found.
 _WAKE_S = 0.05
 _STANDBY_S = 0.5
@@ -69,7 +69,7 @@ class Relay:
                 connection.invalidate()
 
     def _locked(self, connection: Connection) -> bool:
-        got: bool = connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK})
+        got: bool = connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": RELAY})
         return got
 
     def _publish_until_refused(self, connection: Connection, stop: threading.Event) -> None:

@@ -12,10 +12,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from broker import metrics
 from broker.alarms import Alarm, clear_alarm, raise_alarm
+from broker.domain.names import USAGE_TOPIC
 from broker.errors import UnavailableError
 from broker.ledger.coverage import Entry, Settlement
 from broker.ledger.entry import Refused, read_entries
-from broker.ledger.reader import TOPIC, UsageReader
+from broker.ledger.reader import UsageReader
 from broker.ledger.reading import Batch, Reading
 from broker.ledger.sink import Sink
 
@@ -75,7 +76,7 @@ def _show(partition: int, refused: Sequence[Refused], settlement: Settlement) ->
     metrics.SEGMENTS_APPLIED.inc(len(settlement.applied))
     for offset, error in refused:
         why = f"offset {offset} is no segment of its place ({error}); it is passed over"
-        raise_alarm(Alarm.USAGE_REFUSED, f"{TOPIC}/{partition}", why)
+        raise_alarm(Alarm.USAGE_REFUSED, f"{USAGE_TOPIC}/{partition}", why)
     for chain, difference in settlement.differing.items():
         raise_alarm(Alarm.SEGMENT_DIFFERS, str(chain), str(difference))
     for chain, coverage in settlement.coverage.items():

@@ -5,7 +5,7 @@
     differing  number ≤ last with another digest: somebody rewrote history; alarm, never applied
     stopped    a hole before it, or it does not follow on: its chain waits, the others go on
 
-Invariant 4 of the design. Offsets alone would not do: a replayed empty segment has the same first
+Offsets alone would not do: a replayed empty segment has the same first
 and next offset as the place it was written at, and would turn seq and watermark back.
 """
 
@@ -136,7 +136,6 @@ class Settlement:
 
     coverage: dict[ChainKey, Coverage]
     applied: list[Entry] = field(default_factory=list)
-    repeated: int = 0
     differing: dict[ChainKey, CoverageHoleError] = field(default_factory=dict)
     held: dict[ChainKey, int] = field(default_factory=dict)
     healed: set[ChainKey] = field(default_factory=set)
@@ -165,7 +164,7 @@ def settle(
                 result.applied.append(entry)
                 digests[chain, number] = entry.digest
             case Repeated():
-                result.repeated += 1
+                pass  # a replay: it changes nothing
             case Differing(error):
                 result.differing[chain] = error
             case Stopped(error):

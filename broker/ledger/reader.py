@@ -11,12 +11,12 @@ import structlog
 
 from broker import metrics
 from broker.alarms import Alarm, raise_alarm
+from broker.domain.names import USAGE_TOPIC
 from broker.errors import OffsetOutOfRangeError
 from broker.ledger.reading import Batch, Reading
 from broker.ledger.sink import Sink
 from broker.log.ports import Consumer, Fetched, Log, TopicPartition
 
-TOPIC = "weir.usage"
 GROUP = "weir-ledger"
 _POLL_S = 0.2
 _RECORDS_MAX = 500
@@ -73,7 +73,9 @@ class UsageReader:
             LogError: as for `poll`.
         """
         for partition, reading in list(self.readings.items()):
-            offsets = self._joined().offsets(TopicPartition(TOPIC, partition), timeout_s=_ASK_S)
+            offsets = self._joined().offsets(
+                TopicPartition(USAGE_TOPIC, partition), timeout_s=_ASK_S
+            )
             lag = max(0, offsets.last_stable - reading.position)
             metrics.COVERAGE_LAG_RECORDS.labels(partition=str(partition)).set(lag)
 
@@ -91,8 +93,8 @@ class UsageReader:
         positions = self._sink.positions([partition for _, partition in partitions])
         for partition, position in positions.items():
             self._begin(partition, position)
-        _log.info("assigned", topic=TOPIC, positions=positions)
-        return {TopicPartition(TOPIC, partition): at for partition, at in positions.items()}
+        _log.info("assigned", topic=USAGE_TOPIC, positions=positions)
+        return {TopicPartition(USAGE_TOPIC, partition): at for partition, at in positions.items()}
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget them: what is under way may be applied or not, its next owner applies the same."""
@@ -105,7 +107,7 @@ class UsageReader:
     def _joined(self) -> Consumer:
         if self._consumer is None:
             self._consumer = self._client.consumer(GROUP, instance=self._instance)
-            self._consumer.subscribe([TOPIC], self)
+            self._consumer.subscribe([USAGE_TOPIC], self)
         return self._consumer
 
     def _begin(self, partition: int, position: int) -> None:
@@ -126,7 +128,7 @@ class UsageReader:
         if partition not in self.readings:
             return
         position = self._sink.positions([partition])[partition]
-        consumer.seek(TopicPartition(TOPIC, partition), position)
+        consumer.seek(TopicPartition(USAGE_TOPIC, partition), position)
         self._begin(partition, position)
 
     def _batch(self, consumer: Consumer, fetched: Fetched) -> list[Batch]:
@@ -134,7 +136,7 @@ class UsageReader:
         first_offset, next_offset = self._places[partition], fetched.next_offset
         if fetched.unreadable_at is not None:
             why = f"offset {fetched.unreadable_at} cannot be decompressed; it is passed over"
-            raise_alarm(Alarm.USAGE_UNREADABLE, f"{TOPIC}/{partition}", why)
+            raise_alarm(Alarm.USAGE_UNREADABLE, f"{USAGE_TOPIC}/{partition}", why)
             next_offset = fetched.unreadable_at + 1
             consumer.seek(fetched.partition, next_offset)
         if next_offset == first_offset:
@@ -144,10 +146,10 @@ class UsageReader:
         return [Batch(partition, epoch, first_offset, next_offset, fetched.records)]
 
     def _leave_range(self, consumer: Consumer, error: OffsetOutOfRangeError) -> None:
-        tp = TopicPartition(TOPIC, error.partition)
+        tp = TopicPartition(USAGE_TOPIC, error.partition)
         place = self._places[error.partition]
         log = consumer.offsets(tp, timeout_s=_ASK_S)
-        subject = f"{TOPIC}/{error.partition}"
+        subject = f"{USAGE_TOPIC}/{error.partition}"
         if place < log.start:
             why = f"offsets {place} to {log.start} were deleted before they were applied"
             raise_alarm(Alarm.USAGE_EXPIRED, subject, why)

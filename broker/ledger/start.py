@@ -7,8 +7,8 @@ import structlog
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from broker.domain.names import USAGE_TOPIC
 from broker.errors import LogError, UnavailableError
-from broker.ledger.reader import TOPIC
 from broker.log.ports import Log
 from broker.store.ledger import UsagePosition
 
@@ -45,10 +45,10 @@ def wait_for_topic(log: Log, *, patience_s: float) -> None:
 
     def missing() -> str | None:
         try:
-            found = reader.partitions(TOPIC, timeout_s=_ASK_S)
+            found = reader.partitions(USAGE_TOPIC, timeout_s=_ASK_S)
         except LogError as error:
             return f"Kafka does not answer ({_first_line(error)})"
-        return None if found else f"Kafka has no topic {TOPIC}; `weir serve` makes it"
+        return None if found else f"Kafka has no topic {USAGE_TOPIC}; `weir serve` makes it"
 
     try:
         _wait(missing, patience_s)

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 from types import ModuleType
+from typing import IO
 
 from broker.errors import SetupError
 from broker.resources import resource
@@ -32,6 +34,8 @@ MIRROR = "WEIR_MAVEN_URL"
 # The repository serves 46 small files; more threads gain nothing (measured: 6.9 s with 8).
 _THREADS = 8
 _FETCH_TIMEOUT_S = 20
+_WAIT_S = 0.2
+_WAIT_MAX_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,30 @@ def ensure(name: str = BROKER_JARS, *, report: Callable[[int, int], None] | None
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
-    """Two checkouts share the cache: one fills `directory`, the other waits and finds it filled."""
+def alone(directory: Path, *, wait_max_s: float = _WAIT_MAX_S) -> Iterator[None]:
+    """Two checkouts share the cache: one fills `directory`, the other waits and finds it filled.
+
+    Raises:
+        SetupError: the other has not come to an end.
+    """
+    deadline = time.monotonic() + wait_max_s
     with (directory / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not _locked(lock):
+            if time.monotonic() >= deadline:
+                raise SetupError(
+                    f"{directory}: another process has been filling it for {wait_max_s:.0f} s; "
+                    "end it, and run the same command again"
+                )
+            time.sleep(_WAIT_S)
         yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _fetch(jars: list[Jar], directory: Path, report: Callable[[int, int], None] | None) -> None:

@@ -7,8 +7,7 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from broker.store.base import engine
-
-_LOCK = 0x77656972_0001
+from broker.store.locks import MIGRATE
 
 
 def migrate(database_url: str) -> None:
@@ -20,7 +19,7 @@ def migrate(database_url: str) -> None:
     try:
         with migrations.connect() as connection:
             connection.execute(text("SET lock_timeout = '25s'"))
-            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATE})
             connection.commit()
             try:
                 config = Config()
@@ -29,7 +28,7 @@ def migrate(database_url: str) -> None:
                 command.upgrade(config, "head")
                 connection.commit()
             finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+                connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATE})
                 connection.commit()
     finally:
         migrations.dispose()

@@ -31,7 +31,6 @@ def version_row(
     *,
     by: Actor,
     if_revision: int | None = None,
-    lock: bool = True,
 ) -> PlanVersionRow:
     """The row of a version of `by`'s own, locked for a change.
 
@@ -40,7 +39,7 @@ def version_row(
         PreconditionError: it changed since it was read.
     """
     plan_row(session, plan_id, by=by)
-    row = session.get(PlanVersionRow, (plan_id, number), with_for_update=lock)
+    row = session.get(PlanVersionRow, (plan_id, number), with_for_update=True)
     if row is None:
         raise NotFoundError("plan", f"{plan_id} version {number}")
     check_revision("plan", f"{plan_id} version {number}", row.revision, if_revision)
@@ -52,7 +51,7 @@ def version_of(row: PlanVersionRow) -> PlanVersion:
     return PlanVersion(
         plan=row.plan,
         number=row.number,
-        state=row.state,  # type: ignore[arg-type]  # only `_write` writes it
+        state=row.state,  # type: ignore[arg-type]  # only this package writes it
         terms=Terms(
             price=row.price,
             period=parse_period(row.period),

@@ -223,7 +223,9 @@ def _agrees(report: dict[str, Any]) -> bool:
     refused = report["quarantined"] == GATEWAY_RECORDS
     if not (report["verified"] and whole and refused and report["router_kills"]):
         return False
-    if None in (report["subscriptions"][-1]["cutover"] or {None: None}).values():
+    # The trial's: the others run on, and have none.
+    cutovers = [row["cutover"] for row in report["subscriptions"] if row["cutover"]]
+    if not cutovers or any(None in offsets.values() for offsets in cutovers):
         return False
     return all(
         row["entitled"] == row["delivered"] == row["received"] == row["billed_records"]

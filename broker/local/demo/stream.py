@@ -33,7 +33,6 @@ _POLL_S = 0.1
 class Streamed:
     """What came of it. The buyers still read."""
 
-    produced: int
     cutover: Cutover
     router_kills: int
     buyers: dict[str, Actor]
@@ -118,7 +117,7 @@ def _meanwhile(
         )
     proven = ", ".join(f"partition {p} at {o:,}" for p, o in sorted(cutover.offsets.items()))
     screen.fact(f"{TRIAL.subscription}: proven cutover offsets: {proven}")
-    return Streamed(produced=produced, cutover=cutover, router_kills=len(kills), buyers=buyers)
+    return Streamed(cutover=cutover, router_kills=len(kills), buyers=buyers)
 
 
 def _buyer(market: Market, subscription: str, directory: Path) -> Actor:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from broker.ledger.reader import TOPIC
+from broker.domain.names import USAGE_TOPIC
 from broker.log.memory import MemoryLog
 from broker.store.base import engine
 from broker.store.migrate import migrate
@@ -23,5 +23,5 @@ def database(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def ledger(database: Engine) -> Ledger:
     log = MemoryLog(now_ms=lambda: 1_000)
-    log.create_topic(TOPIC)
+    log.create_topic(USAGE_TOPIC)
     return Ledger(log, database)

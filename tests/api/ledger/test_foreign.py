@@ -6,8 +6,8 @@ import pytest
 
 from broker import metrics
 from broker.avro.codec import encode_segment
+from broker.domain.names import USAGE_TOPIC
 from broker.domain.segment import usage_key
-from broker.ledger.reader import TOPIC
 from tests.api.ledger.world import TOPIC_ID, Ledger, alarm, chain, first, write, write_raw
 
 
@@ -25,7 +25,7 @@ def test_contradictory_segments_are_passed_over(ledger: Ledger, twist: dict[str,
     write(ledger.log, [replace(first(1), **twist), *chain(2)])
     ledger.run()
     assert len(ledger.rows("segments")) == 2
-    assert alarm("usage-refused", f"{TOPIC}/0") == 1
+    assert alarm("usage-refused", f"{USAGE_TOPIC}/0") == 1
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_contradictory_segments_are_passed_over(ledger: Ledger, twist: dict[str,
 )
 def test_foreign_bytes_are_passed_over(ledger: Ledger, key: bytes | None, value: bytes) -> None:
     """What is no segment in its place raises an alarm and holds up nothing behind it."""
-    metrics.ALARM.labels(kind="usage-refused", subject=f"{TOPIC}/0").set(0)
+    metrics.ALARM.labels(kind="usage-refused", subject=f"{USAGE_TOPIC}/0").set(0)
     write_raw(ledger.log, key=key, value=value)
     write(ledger.log, chain(2))
     ledger.run()
     assert len(ledger.rows("segments")) == 2
-    assert alarm("usage-refused", f"{TOPIC}/0") == 1
+    assert alarm("usage-refused", f"{USAGE_TOPIC}/0") == 1

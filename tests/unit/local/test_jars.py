@@ -3,7 +3,10 @@
 from hashlib import sha256
 from pathlib import Path
 
-from broker.local.jars import BROKER_JARS, TOOLS_JARS, Jar, pinned
+import pytest
+
+from broker.errors import SetupError
+from broker.local.jars import BROKER_JARS, TOOLS_JARS, Jar, alone, pinned
 
 
 def test_pins_kafka_and_its_log_binding() -> None:
@@ -31,3 +34,15 @@ def test_a_jar_is_its_hash(tmp_path: Path) -> None:
     assert not jar.is_at(file)
     file.write_bytes(b"whole")
     assert jar.is_at(file)
+
+
+def test_waiting_for_another_checkout_ends(tmp_path: Path) -> None:
+    """Who fills the cache is waited for, not for ever; then it is said what to do."""
+    with (
+        alone(tmp_path),
+        pytest.raises(SetupError, match="end it, and run the same command again"),
+        alone(tmp_path, wait_max_s=0.0),
+    ):
+        pass
+    with alone(tmp_path, wait_max_s=0.0):
+        assert (tmp_path / ".lock").exists()

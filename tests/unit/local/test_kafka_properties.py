@@ -16,7 +16,9 @@ def properties(**extra: str) -> dict[str, str]:
 def test_closes_every_listener() -> None:
     """Clients and the controller prove who they are; what no ACL allows is refused."""
     found = properties()
-    assert "PLAINTEXT," not in found["listener.security.protocol.map"].replace("SASL_PLAINTEXT", "")
+    protocols = dict(one.split(":") for one in found["listener.security.protocol.map"].split(","))
+    assert {one.split(":")[0] for one in found["listeners"].split(",")} == protocols.keys()
+    assert set(protocols.values()) == {"SASL_PLAINTEXT"}
     assert found["allow.everyone.if.no.acl.found"] == "false"
     assert found["super.users"] == "User:weir-admin"
     assert found["auto.create.topics.enable"] == "false"
