@@ -46,7 +46,7 @@ class LaneSettings:
     lag_interval_s: float = 2.0
     stall_max_s: float = 45.0
     clock_skew_max_ms: int = 5 * 60 * 1000
-    # Half the retention of weir.usage, so that no checkpoint's segment expires.
+    # Far below the retention of weir.usage, so that no checkpoint's segment expires.
     keepalive_ms: int = 12 * 60 * 60 * 1000
 
     def __post_init__(self) -> None:

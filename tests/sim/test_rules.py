@@ -89,7 +89,7 @@ def test_unconfirmed_policy_stops_routing() -> None:
 
 
 def test_idle_partition_is_kept_alive() -> None:
-    """After half the retention of `weir.usage` an idle partition writes one empty segment."""
+    """After 12 hours an idle partition writes one empty segment."""
     world = _world()
     before = len(segments(world.log)[TOPIC, 0])
     _steps(world)
