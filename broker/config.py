@@ -1,9 +1,10 @@
 """What a process must be told: small frozen values, checked when built, passed in.
 
 Where they come from, first match wins: the environment (`WEIR_KAFKA_BOOTSTRAP`,
-`WEIR_KAFKA_USERNAME`, `WEIR_KAFKA_PASSWORD_FILE`, `WEIR_KAFKA_SECURITY_PROTOCOL`,
-`WEIR_KAFKA_CA_FILE`, `WEIR_DATABASE_URL`), then `connections.json` (mode 0600) in the home
-(`--home`, `WEIR_HOME`, default `.weir`), which `weir up` writes.
+`WEIR_KAFKA_USERNAME`, `WEIR_KAFKA_PASSWORD_FILE` or `WEIR_KAFKA_PASSWORD`,
+`WEIR_KAFKA_SECURITY_PROTOCOL`, `WEIR_KAFKA_CA_FILE`, `WEIR_DATABASE_URL`, `WEIR_API_URL`,
+`WEIR_TOKEN_FILE` or `WEIR_TOKEN`), then `connections.json` (mode 0600) in the home (`--home`,
+`WEIR_HOME`, default `.weir`), which `weir up` writes.
 """
 
 import json

@@ -16,9 +16,10 @@ import confluent_kafka as ck
 
 from broker.bench.load import PARTITIONS
 from broker.config import KafkaConfig, home_from, kafka_config
+from broker.flow.settings import LaneSettings
 from broker.log import kafka_settings
 
-BATCH_RECORDS = 25_000
+BATCH_RECORDS = LaneSettings().records_max
 _TIMEOUT_S = 60.0
 
 
