@@ -8,6 +8,7 @@ here a second time.
 """
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -81,22 +82,29 @@ def check(session: Session, log: Log, product_id: str, *, by: Actor, now: dateti
         )
         return _nothing(product, now, note)
     covered = _covered(session, product.topic_id)
-    reader = log.reader(committed=True)
-    try:
-        return _look(reader, product, covered, now)
-    finally:
-        reader.close()
+    with (
+        closing(log.reader(committed=True)) as reader,
+        closing(log.reader(committed=False)) as ends,
+    ):
+        return _look(reader, ends, product, covered, now)
 
 
-def _look(reader: Reader, product: Product, covered: dict[int, int], now: datetime) -> ProductCheck:
+def _look(
+    reader: Reader, ends: Reader, product: Product, covered: dict[int, int], now: datetime
+) -> ProductCheck:
     valid: list[SeenRecord] = []
     refused: list[SeenRecord] = []
     waiting = 0
+    held: list[int] = []
     for number in range(product.published_partitions or 0):
         in_quarantine = _refused(reader, TopicPartition(product.quarantine_topic, number))
         refused += in_quarantine
         source = TopicPartition(product.topic, number)
+        # Asked for first: what came between the two questions would look held.
+        end = ends.offsets(source, timeout_s=_TIMEOUT_S).last_stable
         offsets = reader.offsets(source, timeout_s=_TIMEOUT_S)
+        if end > offsets.last_stable:
+            held.append(number)
         reached = min(covered.get(number, 0), offsets.last_stable)
         waiting += _count(reader, source, first=max(reached, offsets.start))
         bad = {one.offset for one in in_quarantine}
@@ -108,15 +116,22 @@ def _look(reader: Reader, product: Product, covered: dict[int, int], now: dateti
         checked_at=now,
         last_valid=last_valid,
         last_refused=last_refused,
-        note=_note(last_valid, last_refused, waiting),
+        note=_note(last_valid, last_refused, waiting, held),
     )
 
 
-def _note(valid: SeenRecord | None, refused: SeenRecord | None, waiting: int) -> str:
+def _note(
+    valid: SeenRecord | None, refused: SeenRecord | None, waiting: int, held: list[int]
+) -> str:
     said = []
-    if valid is None and refused is None and not waiting:
+    if held:
+        said.append(
+            f"a producer's transaction is open in partition {', '.join(map(str, held))}: what "
+            "stands behind its first record comes when it ends, or runs into its time-out"
+        )
+    if valid is None and refused is None and not waiting and not held:
         said.append("nothing has arrived: check the producer's address, credentials and topic")
-    elif valid is None:
+    elif valid is None and (refused is not None or waiting):
         said.append(f"none is valid of the last {TAIL_RECORDS} of each partition")
     if waiting:
         said.append(f"{waiting} or more are not accounted for yet; ask again in a second")

@@ -118,6 +118,25 @@ def test_what_no_router_has_passed_is_not_judged(stream: Stream) -> None:
     assert "2 or more" in seen.note
 
 
+def test_open_transaction_is_told(stream: Stream) -> None:
+    """What waits behind a producer's open transaction did arrive: the partition is named."""
+    producer = stream.log.producer(transactional_id="acme.edge")
+    producer.init_transactions(timeout_s=1)
+    producer.begin()
+    producer.send(TOPIC, 1, Records([0], [5_000], [b"k"], [AVRO], [None]), timeout_s=1)
+    producer.flush(timeout_s=1)
+    stream.write(TOPIC, 1, AVRO, AVRO)
+
+    held = stream.check()
+    producer.commit(timeout_s=1)
+    ended = stream.check()
+
+    assert held.note.startswith("a producer's transaction is open in partition 1: ")
+    assert "nothing has arrived" not in held.note
+    assert ended.note.endswith("3 or more are not accounted for yet; ask again in a second")
+    assert "transaction" not in ended.note
+
+
 def test_all_of_the_last_were_refused(stream: Stream) -> None:
     """A gateway gone wrong: none of the last is valid, and that is said."""
     for offset in range(3):
