@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from time import monotonic, sleep
 
+import structlog
+
 from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.avro.codec import decode_segment
 from broker.domain.names import USAGE_TOPIC
@@ -28,6 +30,8 @@ from broker.log.ports import Committed, Reader, Records, TopicPartition
 
 _SCAN_RECORDS = 5_000
 _LOOK_AGAIN_S = 0.05
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ class Recovery:
         """The chain of one partition as last committed.
 
         Raises:
-            ChainBrokenError: the checkpoint and the segment it names disagree, or that is lost.
+            ChainBrokenError: the checkpoint and the segment it names disagree.
             LogTimeoutError: Kafka did not answer in time, which says nothing of the chain.
         """
         stated = None if committed is None else from_metadata(committed.metadata, committed.offset)
@@ -89,9 +93,13 @@ class Recovery:
                 usage, place.offset, records_max=1, timeout_s=self._timeout_s
             )
         except OffsetOutOfRangeError as error:
-            # Its partition alone waits: an error of Kafka's would be tried again for ever.
-            why = f"{where}@{place.offset} names a segment that is lost"
-            raise ChainBrokenError(why) from error
+            start = self._uncommitted.offsets(usage, timeout_s=self._timeout_s).start
+            if place.offset < start:
+                # Expired, or deleted by an admin. The checkpoint was committed with it; whether the
+                # chain goes on as it ended, the ledger judges by the digests that it has stored.
+                _log.warning("checkpoint's segment is deleted", where=f"{where}@{place.offset}")
+                return
+            raise ChainBrokenError(f"{where}@{place.offset} names what never was") from error
         if not fetched.records and not fetched.at_end and fetched.unreadable_at is None:
             raise LogTimeoutError(f"{where}@{place.offset}: no answer in {self._timeout_s} s")
         if not fetched.records or fetched.records.offsets[0] != place.offset:
