@@ -1,6 +1,6 @@
 """A missing segment stops its chain, is an alarm, and heals."""
 
-from broker.ledger.reader import TOPIC
+from broker.domain.names import USAGE_TOPIC
 from broker.log.ports import TopicPartition
 from tests.api.ledger.world import CHAIN, Ledger, alarm, chain, write
 
@@ -49,19 +49,19 @@ def test_deleted_segments_are_an_alarm_and_a_hole(ledger: Ledger) -> None:
     ledger.run()
     write(ledger.log, segments[1:3])
     write(ledger.log, segments[3:])
-    ledger.log.trim(TopicPartition(TOPIC, 0), 4)
+    ledger.log.trim(TopicPartition(USAGE_TOPIC, 0), 4)
     ledger.restart()
     ledger.run()
-    assert alarm("usage-expired", f"{TOPIC}/0") == 1
+    assert alarm("usage-expired", f"{USAGE_TOPIC}/0") == 1
     assert "number 2 is missing" in str(ledger.holes())
 
 
 def test_an_unreadable_record_is_passed_over(ledger: Ledger) -> None:
     """A record that cannot be decompressed is an alarm and a hole; other chains go on behind it."""
     write(ledger.log, [*chain(2), *chain(3, partition=1)])
-    ledger.log.set_readable(TopicPartition(TOPIC, 0), 1, readable=False)
+    ledger.log.set_readable(TopicPartition(USAGE_TOPIC, 0), 1, readable=False)
     ledger.run()
-    assert alarm("usage-unreadable", f"{TOPIC}/0") == 1
+    assert alarm("usage-unreadable", f"{USAGE_TOPIC}/0") == 1
     assert len(ledger.rows("segments")) == 1 + 3
     write(ledger.log, chain(3))  # repeats what was lost, and goes on
     ledger.run()
@@ -73,9 +73,9 @@ def test_a_position_beyond_the_end_stops_with_an_alarm(ledger: Ledger) -> None:
     """Another log under the name of weir.usage is not read on from the old place, silently."""
     write(ledger.log, chain(5))
     ledger.run()
-    ledger.log.recreate_topic(TOPIC)
+    ledger.log.recreate_topic(USAGE_TOPIC)
     write(ledger.log, chain(2, partition=1))
     ledger.restart()
     ledger.run()
-    assert alarm("usage-beyond-end", f"{TOPIC}/0") == 1
+    assert alarm("usage-beyond-end", f"{USAGE_TOPIC}/0") == 1
     assert len(ledger.rows("segments")) == 5

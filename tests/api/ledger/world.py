@@ -8,9 +8,10 @@ from sqlalchemy import Engine, text
 
 from broker import metrics
 from broker.avro.codec import encode_segment
+from broker.domain.names import USAGE_TOPIC
 from broker.domain.segment import GENESIS_DIGEST, Delivery, Segment, usage_key
 from broker.ledger.apply import Apply
-from broker.ledger.reader import TOPIC, UsageReader
+from broker.ledger.reader import UsageReader
 from broker.ledger.sink import Sink
 from broker.log.memory import MemoryLog
 
@@ -64,7 +65,7 @@ def write(log: MemoryLog, segments: Sequence[Segment], *, outcome: str = "commit
     producer.begin()
     for segment in segments:
         key = usage_key(segment.topic_id, segment.partition)
-        producer.send_one(TOPIC, 0, key=key, value=encode_segment(segment), timeout_s=1)
+        producer.send_one(USAGE_TOPIC, 0, key=key, value=encode_segment(segment), timeout_s=1)
     producer.flush(timeout_s=1)
     if outcome == "commit":
         producer.commit(timeout_s=1)
@@ -76,7 +77,7 @@ def write(log: MemoryLog, segments: Sequence[Segment], *, outcome: str = "commit
 def write_raw(log: MemoryLog, *, key: bytes | None, value: bytes) -> None:
     """Write bytes that no router would write."""
     producer = log.producer(transactional_id=None)
-    producer.send_one(TOPIC, 0, key=key, value=value, timeout_s=1)
+    producer.send_one(USAGE_TOPIC, 0, key=key, value=value, timeout_s=1)
     producer.flush(timeout_s=1)
 
 
