@@ -145,6 +145,22 @@ def unbalanced(engine: Engine) -> list[tuple[str, Any]]:
         return [(row[0], row[1]) for row in connection.execute(query)]
 
 
+def strays(engine: Engine) -> Iterator[str]:
+    """Entries of no invoice, and postings of no entry; at most 100 of each."""
+    entry, posting = JournalEntryRow, JournalPostingRow
+    invoiced = select(InvoiceRow.id).where(InvoiceRow.id == entry.invoice).exists()
+    entered = select(entry.id).where(entry.id == posting.entry).exists()
+    with engine.connect() as connection:
+        for name, invoice in connection.execute(
+            select(entry.id, entry.invoice).where(~invoiced).order_by(entry.id).limit(100)
+        ):
+            yield f"journal entry {name} is of invoice {invoice}, which is not there"
+        for (name,) in connection.execute(
+            select(posting.entry).where(~entered).distinct().order_by(posting.entry).limit(100)
+        ):
+            yield f"postings name journal entry {name}, which is not there"
+
+
 def _pages(engine: Engine, query: Any) -> Iterator[Sequence[Any]]:
     with engine.connect() as connection:
         yield from connection.execution_options(yield_per=_PAGE_ROWS).execute(query).partitions()
@@ -167,7 +183,7 @@ def _lines(engine: Engine, ids: Sequence[str]) -> dict[str, list[Any]]:
 def _entries(engine: Engine, ids: Sequence[str]) -> dict[str, list[Entry]]:
     posting = JournalPostingRow
     entry = JournalEntryRow
-    names = ("id", "invoice", "currency", "operator_fee_basis_points", "posting_count")
+    names = tuple(name for name in Entry.__dataclass_fields__ if name != "postings")
     with engine.connect() as connection:
         rows = connection.execute(
             select(*(entry.__table__.c[name] for name in names)).where(entry.invoice.in_(ids))

@@ -202,6 +202,8 @@ class Money:
         for entry, total in bills.unbalanced(self.engine):
             what = f"journal entry {entry} sums to {total}, not to zero"
             self.findings.differ(Difference(store="journal", what=what))
+        for what in bills.strays(self.engine):
+            self.findings.differ(Difference(store="journal", what=what))
 
     def _differ(
         self,

@@ -19,8 +19,10 @@ class Entry:
     """One row of `journal_entries` with its postings: account, organisation, minor units."""
 
     id: str
+    kind: str
     invoice: str
     currency: str
+    minor_digits: int
     operator_fee_basis_points: int
     posting_count: int
     postings: tuple[tuple[str, str, Decimal], ...]
@@ -37,6 +39,13 @@ def faults(invoice: Invoice, entries: Sequence[Entry]) -> Iterator[str]:
             yield f"journal entry {entry.id} sums to {total}, not to zero"
         if entry.currency != invoice.currency:
             yield f"journal entry {entry.id} is in {entry.currency}"
+        if entry.minor_digits != invoice.minor_digits:
+            yield (
+                f"journal entry {entry.id} counts {entry.minor_digits} minor digits, the invoice "
+                f"{invoice.minor_digits}"
+            )
+        if entry.kind != "invoice":
+            yield f"journal entry {entry.id} is of kind {entry.kind}, it should be invoice"
         if len(entry.postings) != entry.posting_count:
             yield (
                 f"journal entry {entry.id} has {len(entry.postings)} postings, it was written "

@@ -5,9 +5,10 @@ PostgreSQL ┘   numbers that weir.usage has lost come from PostgreSQL, which ke
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from broker.errors import InvalidFieldError
 from broker.log.ports import Consumer, TopicPartition
 from broker.verify.cursor import Cursor
 from broker.verify.decode import SegmentLine, segment_line
@@ -76,7 +77,8 @@ class Chain:
         """Numbers that `weir.usage` does not hold before `until`."""
         while number < until.number:
             stored = self.walk.stored.at(number)
-            if stored is None:
+            segment = None if stored is None else self._stored_line(number, stored.canonical)
+            if segment is None:
                 self.walk.place.differ(
                     "chain", f"segments {number} to {until.number - 1} are missing", until
                 )
@@ -86,8 +88,18 @@ class Chain:
                 self.walk.place.differ(
                     "chain", f"segment {number} is in PostgreSQL, not in weir.usage", until
                 )
-            self.walk.add(segment_line(stored.canonical))
+            self.walk.add(segment)
             number += 1
+
+    def _stored_line(self, number: int, canonical: bytes) -> SegmentLine | None:
+        """What PostgreSQL holds of a segment that `weir.usage` does not; None: no segment."""
+        try:
+            return segment_line(canonical)
+        except InvalidFieldError as error:
+            end = self.walk.link.next_offset
+            what = f"segment {number}: the stored bytes are none of a segment ({error})"
+            self.walk.place.at("ledger", what, end, end)
+            return None
 
     def _catch_up(self, committed: int) -> None:
         """Walk on until segments account for what was visible when the stores were opened."""
@@ -113,9 +125,14 @@ class Chain:
 
     def _stored_alone(self) -> None:
         """Segments that PostgreSQL holds past the end of the chain in `weir.usage`."""
-        rows: Iterable[bytes] = self.walk.stored.canonical_beyond(self.walk.link.number)
-        for canonical in rows:
-            segment = segment_line(canonical)
+        for number in self.walk.stored.misnumbered():
+            what = f"a segment is in PostgreSQL under number {number}; the first is 1"
+            self.walk.place.at("ledger", what, 0, 0)
+        rows = self.walk.stored.canonical_beyond(self.walk.link.number)
+        for number, canonical in rows:
+            segment = self._stored_line(number, canonical)
+            if segment is None:
+                continue
             if not self.trimmed:
                 what = f"segment {segment.number} is in PostgreSQL, not in weir.usage"
                 self.walk.place.differ("ledger", what, segment)

@@ -35,7 +35,7 @@ from broker.verify.rules import Settings
 from broker.verify.segments import USAGE_TOPIC, Directory, directory, usage_key, usage_partition
 from broker.verify.share import Shares
 from broker.verify.spending import Spending
-from broker.verify.stored import Patience, StoredChain, stored_chains
+from broker.verify.stored import Patience, StoredChain, stored_chains, stray_usage
 from broker.verify.summary import subscriptions
 from broker.verify.walk import Walk
 
@@ -267,7 +267,7 @@ class _Recount:
         *,
         whole: bool,
     ) -> None:
-        """Chains in `weir.usage` or PostgreSQL that belong to no product of the control log."""
+        """Chains in `weir.usage` or PostgreSQL of no product; usage of no chain."""
         known = {
             (settings.topic_id, partition, LIVE)
             for settings in folded.products().values()
@@ -278,6 +278,21 @@ class _Recount:
                 continue
             what = f"PostgreSQL has a chain {topic_id}/{partition}/{flow} of no product"
             self._findings.differ(Difference(store="ledger", what=what, product=product))
+        members = {one.id for name in products for one in folded.members(name)}
+        for row in stray_usage(self._database):
+            if not (whole or row.subscription in members):
+                continue
+            self._findings.differ(
+                Difference(
+                    store="ledger",
+                    what=f"usage bills {row.records} records under number {row.number}, of which "
+                    "there is no segment",
+                    subscription=row.subscription,
+                    partition=row.partition,
+                    first_offset=row.first_offset,
+                    next_offset=row.next_offset,
+                )
+            )
         keys = {usage_key(topic_id, partition) for topic_id, partition, _ in known}
         for key, found in places.places.items() if whole else ():
             if key in keys:

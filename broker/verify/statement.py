@@ -27,6 +27,8 @@ class Invoice:
     id: str
     state: str
     number: str | None
+    year: int | None
+    sequence: int | None
     seller: str
     buyer: str
     product: str
@@ -73,6 +75,10 @@ def faults(
     """
     opening_ms = subscription.pins[0].at_ms
     period = term.calendar.period(max(invoice.period_first_ms, opening_ms))
+    yield from _number_faults(invoice)
+    currency = term.version.price["currency"]
+    if invoice.currency != currency:
+        yield f"is in {invoice.currency}, its price is in {currency}"
     yield from _range_faults(invoice, period, term, subscription)
     billed_first_ms = starts_ms(term, period, subscription) if before is None else before.through_ms
     if invoice.billed_first_ms != billed_first_ms:
@@ -141,6 +147,14 @@ def due(
         final=final,
         already_billed=billed,
     )
+
+
+def _number_faults(invoice: Invoice) -> Iterator[str]:
+    if invoice.year is None or invoice.sequence is None:
+        return
+    number = f"{invoice.seller.upper()}-{invoice.year}-{invoice.sequence:06}"
+    if invoice.number != number:
+        yield f"has another number than its place in the sequence, {number}"
 
 
 def _range_faults(

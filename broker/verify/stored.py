@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, tuple_
 
 from broker.store.ledger import AppliedSegment, Chain, Usage
 
@@ -106,13 +106,26 @@ class StoredChain:
             self._load(number)
         return self._page.get(number)
 
-    def canonical_beyond(self, number: int) -> Iterator[bytes]:
-        """Bytes of the segments with a greater number that were there at the start, in order."""
+    def misnumbered(self) -> list[int]:
+        """Numbers below 1, the first of a chain: no segment bears one."""
+        table = AppliedSegment.__table__.c
+        topic_id, partition, flow = self._key
+        query = select(table.number).where(
+            table.topic_id == topic_id,
+            table.partition == partition,
+            table.flow == flow,
+            table.number < 1,
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query.order_by(table.number).limit(_PAGE_ROWS)))
+
+    def canonical_beyond(self, number: int) -> Iterator[tuple[int, bytes]]:
+        """Number and bytes of those after `number` that were there at the start, in order."""
         while number < self._last_at_start:
             self._load(number + 1)
             for stored in list(self._page.values()):
                 if stored.number <= self._last_at_start:
-                    yield stored.canonical
+                    yield stored.number, stored.canonical
             number = max(self._page, default=self._last_at_start)
 
     def digest_of(self, number: int) -> bytes | None:
@@ -194,8 +207,45 @@ class StoredChain:
 
 
 def stored_chains(engine: Engine) -> Iterator[tuple[str, int, str, str]]:
-    """Topic id, partition, flow and product of every chain that the ledger knows."""
+    """Topic id, partition, flow and product of every chain that the ledger has anything of."""
     query = select(Chain.topic_id, Chain.partition, Chain.flow, Chain.product)
     with engine.connect() as connection:
-        rows = connection.execution_options(yield_per=_PAGE_ROWS).execute(query)
-        yield from (tuple(row) for row in rows)  # type: ignore[misc]  # four columns
+        found = {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+        # Segments may lack their chain's row: from one chain's to the next, by the primary key.
+        key = (AppliedSegment.topic_id, AppliedSegment.partition, AppliedSegment.flow)
+        following = select(*key, AppliedSegment.product).order_by(*key).limit(1)
+        row = connection.execute(following).one_or_none()
+        while row is not None:
+            place = (row[0], row[1], row[2])
+            found.setdefault(place, row[3])
+            row = connection.execute(following.where(tuple_(*key) > place)).one_or_none()
+    yield from ((*place, product) for place, product in found.items())
+
+
+class StrayUsage(NamedTuple):
+    """A usage row of a segment that is not there."""
+
+    subscription: str
+    partition: int
+    number: int
+    first_offset: int
+    next_offset: int
+    records: int
+
+
+def stray_usage(engine: Engine) -> list[StrayUsage]:
+    """Usage rows without a segment, at most a thousand: billed, and no chain tells of them."""
+    there = (
+        select(AppliedSegment.number)
+        .where(
+            AppliedSegment.topic_id == Usage.topic_id,
+            AppliedSegment.partition == Usage.partition,
+            AppliedSegment.flow == Usage.flow,
+            AppliedSegment.number == Usage.number,
+        )
+        .exists()
+    )
+    query = select(*(getattr(Usage, name) for name in StrayUsage._fields)).where(~there)
+    with engine.connect() as connection:
+        rows = connection.execute(query.order_by(*StrayUsage._fields[:3]).limit(_PAGE_ROWS))
+        return [StrayUsage(*row) for row in rows]

@@ -233,7 +233,13 @@ OF_GRID = "(SELECT id FROM invoices WHERE subscription = 'grid/wind')"
         ("UPDATE invoices SET buyer = 'trial'", "true", "another seller, buyer"),
         ("UPDATE invoices SET sequence = 7", "true", "are not gapless"),
         ("DELETE FROM invoices", "true", "are on no invoice although"),
+        ("UPDATE invoices SET currency = 'USD'", "true", "is in USD, its price is in EUR"),
+        ("UPDATE invoices SET number = 'ACME-2026-000009'", "true", "has another number than"),
         ("DELETE FROM journal_entries", "true", "has 0 journal entries"),
+        ("UPDATE journal_entries SET minor_digits = 0", "true", "counts 0 minor digits"),
+        ("UPDATE journal_entries SET kind = 'x'", "true", "is of kind x"),
+        ("UPDATE journal_entries SET invoice = 'x'", "true", "of invoice x, which is not there"),
+        ("UPDATE journal_postings SET entry = 'x'", "true", "entry x, which is not there"),
         (
             "UPDATE journal_postings SET amount_minor = amount_minor + 1",
             "account = 'tax'",
@@ -254,6 +260,25 @@ def test_tampered_money(billed: Exchange, tampering: str, where: str, what: str)
     billed.sql(f"{tampering} WHERE {where} AND {of_grid[table]}")
     named = [str(one) for one in billed.recount().differences]
     assert any(what in text for text in named), named
+
+
+def test_paid_out_for_nothing(billed: Exchange) -> None:
+    """A balanced entry of an invoice that there is not; postings of an entry that there is not.
+
+    Each would be paid out to the seller.
+    """
+    postings = "INSERT INTO journal_postings VALUES ('{0}', 0, 'buyer', 'grid', 100), "
+    postings += "('{0}', 1, 'seller', 'acme', -100)"
+    billed.sql(
+        "INSERT INTO journal_entries SELECT 'forged', kind, 'none', at, currency, minor_digits, "
+        "500, 2 FROM journal_entries LIMIT 1",
+        postings.format("forged"),
+        postings.format("unheard"),
+    )
+    assert [one.what for one in billed.recount().differences] == [
+        "journal entry forged is of invoice none, which is not there",
+        "postings name journal entry unheard, which is not there",
+    ]
 
 
 def close_unbilled(exchange: Exchange, end_ms: int, *, interim: bool = True) -> list[str]:

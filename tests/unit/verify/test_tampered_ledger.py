@@ -1,5 +1,7 @@
 """The ledger's tables in PostgreSQL are tampered with: segments, usage, coverage."""
 
+from dataclasses import replace
+
 import pytest
 
 from .conftest import PRODUCT, Exchange
@@ -94,3 +96,86 @@ def test_segment_lost(routed: Exchange) -> None:
     assert "segment 1 is in PostgreSQL, not in weir.usage" in {
         one.what for one in differences(routed)
     }
+
+
+_PLACE = "first_offset, next_offset, quarter_ms, billing_first_ms, seq"
+
+
+def put_usage(exchange: Exchange, chain: tuple[str, int, str], number: int) -> None:
+    """Usage of the buyer, seven records, under a place of somebody's choice."""
+    exchange.sql(
+        f"INSERT INTO usage (subscription, topic_id, partition, flow, number, records, "
+        f"billed_bytes, {_PLACE}) SELECT :s, :t, :p, :f, :n, 7, 700, {_PLACE} FROM usage "
+        "WHERE subscription = :s AND partition = 1",
+        s=BUYER,
+        **dict(zip("tpf", chain, strict=True)),
+        n=number,
+    )
+
+
+def put_segment(
+    exchange: Exchange, chain: tuple[str, int, str], number: int, data: bytes = b""
+) -> None:
+    """A stored segment, without a chain's row, under a place of somebody's choice."""
+    exchange.sql(
+        f"INSERT INTO segments (topic_id, partition, flow, number, product, watermark_ms, digest, "
+        f"canonical, {_PLACE}) SELECT :t, :p, :f, :n, product, watermark_ms, digest, :c, {_PLACE} "
+        "FROM segments WHERE partition = 1 AND number = 1",
+        **dict(zip("tpf", chain, strict=True)),
+        n=number,
+        c=data,
+    )
+
+
+@pytest.mark.parametrize("number", [0, 999])
+def test_usage_without_a_segment(routed: Exchange, number: int) -> None:
+    """Billing sums usage by subscription, whatever it says of its segment."""
+    put_usage(routed, (routed.topic_id, 1, "live"), number)
+    (one,) = differences(routed)
+    assert (one.store, one.subscription, one.partition) == ("ledger", BUYER, 1)
+    assert one.what == f"usage bills 7 records under number {number}, of which there is no segment"
+    assert routed.recount(PRODUCT).differences == (one,)
+
+
+@pytest.mark.parametrize(
+    ("topic_id", "partition", "flow"),
+    [("ffffffff", 0, "live"), (None, 9, "live"), (None, 1, "grant")],
+)
+def test_usage_of_a_chain_that_is_none(
+    routed: Exchange, topic_id: str | None, partition: int, flow: str
+) -> None:
+    """A segment with its usage in a place that no chain has, and without a chain's row."""
+    topic = topic_id or routed.topic_id
+    put_segment(routed, (topic, partition, flow), 1)
+    put_usage(routed, (topic, partition, flow), 1)
+    (one,) = differences(routed)
+    assert one.what == f"PostgreSQL has a chain {topic}/{partition}/{flow} of no product"
+
+
+def test_usage_under_the_number_before_the_first(routed: Exchange) -> None:
+    """A segment with its usage in front of a chain."""
+    put_segment(routed, (routed.topic_id, 1, "live"), 0)
+    put_usage(routed, (routed.topic_id, 1, "live"), 0)
+    (one,) = differences(routed)
+    assert (one.store, one.partition) == ("ledger", 1)
+    assert one.what == "a segment is in PostgreSQL under number 0; the first is 1"
+
+
+def test_stored_bytes_that_are_no_segment(routed: Exchange) -> None:
+    """Past the chain's end, and in its place: both are named, and the recount goes on."""
+    put_segment(routed, (routed.topic_id, 1, "live"), 99, b"junk")
+    (one,) = differences(routed)
+    assert one.what.startswith("segment 99: the stored bytes are none of a segment (")
+    assert (one.store, one.partition) == ("ledger", 1)
+
+
+def test_stored_bytes_that_are_no_segment_where_the_log_has_none(routed: Exchange) -> None:
+    """A segment that weir.usage has lost and PostgreSQL holds as junk is missing."""
+    place, data, _ = next(row for row in routed.segments() if row[2].partition == 0)
+    entries = routed.log._broker.topics["weir.usage"].partitions[place].entries
+    gone = next(entry for entry in entries if entry.value == data)
+    entries[gone.offset] = replace(gone, marker=True)
+    routed.sql("UPDATE segments SET canonical = :c WHERE partition = 0 AND number = 1", c=b"junk")
+    named = [one.what for one in differences(routed)]
+    assert any("segment 1: the stored bytes are none of a segment" in what for what in named)
+    assert any("segments 1 to 1 are missing" in what for what in named)
