@@ -37,6 +37,8 @@ TOPIC_UNWRITABLE = {
     KafkaError.RECORD_LIST_TOO_LARGE,
 }
 
+_BROKE = KafkaError(KafkaError._TRANSPORT).str()  # noqa: SLF001
+
 # The library's own lines: where the process has set up logging, and nowhere else.
 LIBRDKAFKA = logging.getLogger("librdkafka")
 LIBRDKAFKA.addHandler(logging.NullHandler())
@@ -50,8 +52,13 @@ class Credentials:
         self._refused: str | None = None
 
     def __call__(self, error: KafkaError) -> None:
-        """The client's `error_cb`; the rest of what it tells heals itself or fails a call."""
-        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001
+        """The client's `error_cb`; the rest of what it tells heals itself or fails a call.
+
+        A connection that breaks in its handshake has the same code. It says nothing of the
+        credentials, and the library makes another.
+        """
+        refused = error.code() == KafkaError._AUTHENTICATION  # noqa: SLF001
+        if refused and _BROKE not in error.str():
             self._refused = error.str()
         else:
             LIBRDKAFKA.info("%s", error.str())

@@ -15,7 +15,7 @@ from broker.config import KafkaConfig
 from broker.errors import FencedError, LogAbortableError, LogError
 from broker.local.kafka import EmbeddedKafka
 from broker.log.kafka import KafkaLog
-from broker.log.kafka_errors import LIBRDKAFKA
+from broker.log.kafka_errors import LIBRDKAFKA, Credentials
 from broker.log.ports import TopicPartition
 from tests.contract.harness import LIMIT_S, Harness, KafkaTopics, Member, drop, finish, rows
 
@@ -88,6 +88,14 @@ def test_a_read_that_failed_loses_nothing(log: Harness, kafka: EmbeddedKafka) ->
     again = reader.read(place, first.next_offset, records_max=1, timeout_s=LIMIT_S)
     assert (list(again.records.offsets), list(again.records.values)) == ([1], [b"b"])
     reader.close()
+
+
+def test_a_connection_cut_in_its_handshake_is_no_refusal() -> None:
+    """The broker went away meanwhile: nobody has to check name and password for that."""
+    credentials = Credentials("weir", "localhost:1")
+    cut = "SASL SCRAM-SHA-512 mechanism handshake failed: Local: Broker transport failure"
+    credentials(KafkaError(KafkaError._AUTHENTICATION, f"{cut}: broker's supported mechanisms:"))
+    credentials.check()
 
 
 def test_a_header_name_that_is_no_utf8_is_a_named_stop(log: Harness, kafka: EmbeddedKafka) -> None:
