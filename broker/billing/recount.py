@@ -35,7 +35,8 @@ class Recount:
 
     `document` is for `weir rate`. `days[i]` is the day of `document["usage"][i]`; without a day
     that is one usage of nothing. Where no day was active (`active_days` 0, so f = 0, which the
-    format cannot say) the document's price has "0" for each amount that f multiplies.
+    format cannot say) the document's price has "0" for each amount that f multiplies; where there
+    is no day either and splits are rated separately, usage of nothing is waived in it.
     `before`: the invoice that `already billed` refers to, by number, as a draft by id.
     """
 
@@ -66,7 +67,7 @@ def recount(session: Session, invoice_id: str, *, visible_to: Actor) -> Recount:
     price = session.get_one(PlanVersionRow, (row.plan, row.plan_version)).price
     document = {
         "name": row.number or row.id,
-        "price": price if active else _without_prorated(price),
+        "price": _told(price, active=bool(active), split=bool(days)),
         # A list of usage holds at least one; of a period without a day, one of nothing.
         "usage": [_usage(by_day.get(day, Metered())) for day in days] or [_usage(Metered())],
         "context": _context(stretch, active, before),
@@ -110,6 +111,22 @@ def _before(session: Session, row: InvoiceRow) -> InvoiceRow | None:
         .order_by(InvoiceRow.through_ms.desc(), InvoiceRow.final.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _told(price: dict[str, Any], *, active: bool, split: bool) -> dict[str, Any]:
+    """The price, or one that comes to the same where the format cannot say what was rated."""
+    told = price if active else _without_prorated(price)
+    if split or price.get("splits") != "separate":
+        return told
+    # No split at all costs nothing, one of nothing may cost a minimum: unless it is waived.
+    if "components" in told:
+        return told | {"components": [_waived(component) for component in told["components"]]}
+    return _waived(told)
+
+
+def _waived(component: dict[str, Any]) -> dict[str, Any]:
+    metered = component.get("model") != "flat"
+    return component | ({"zero_usage_policy": "waive"} if metered else {})
 
 
 def _without_prorated(price: dict[str, Any]) -> dict[str, Any]:

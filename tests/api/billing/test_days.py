@@ -103,3 +103,19 @@ def test_a_bill_ahead_of_a_change_is_not_billed_again(exchange: Any) -> None:
     assert (early.total_minor, old.total_minor, new.total_minor) == (100, 0, 700)
     assert (early.records, old.records, new.records) == (100, 0, 7)
     assert exchange.settle("2026-02-01T00:00:00+01:00") == []
+
+
+@pytest.mark.parametrize("shape", ["components", "single"])
+def test_a_bill_without_a_day_is_recounted(exchange: Any, shape: str) -> None:
+    """A change of plan took the version's only day: no split is left, and none costs a minimum."""
+    unit = {"model": "unit", "metric": "records", "unit_amount": "1", "minimum_quantity": "24"}
+    flat = {"name": "access", "model": "flat", "amount": "31"}
+    parts = unit if shape == "single" else {"components": [flat, unit]}
+    first = exchange.plan({"currency": "EUR", "splits": "separate", **parts})
+    second = exchange.plan(UNIT)
+    grid = exchange.subscribe("meter", first, "2026-01-16T09:00:00+01:00")
+    [early] = exchange.close("2026-01-16T10:00:00+01:00")
+    exchange.change(grid, "replan", "2026-01-16T18:00:00+01:00", version=second)
+    old, _ = exchange.close("2026-02-01T00:00:00+01:00")
+    assert (old.plan_version, old.total_minor) == (first, -early.total_minor)
+    assert exchange.unequal() == []  # `weir rate` of its document says the same
