@@ -79,8 +79,12 @@ class Blame:
         return subscriptions or products
 
     def committed(self, metered: Sequence[Metered]) -> None:
-        """Forget the failures of subscriptions that were delivered to."""
-        self._subscriptions.committed(metered)
+        """Forget the failures of whose delivery or quarantine topic was written to."""
+        for one in metered:
+            segment = one.segment
+            self._subscriptions.written(delivery.subscription for delivery in segment.deliveries)
+            if segment.refused:
+                self._products.written([segment.product])
 
 
 def _stop(clients: Clients, source: str, why: str) -> None:

@@ -5,12 +5,11 @@ counted, not billed. Products whose quarantine topic cannot be written: they wai
 Each failure in a row doubles the pause, since trying again costs new clients.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from broker.alarms import Alarm, clear_alarm, raise_alarm
-from broker.flow.batch import Metered
 
 _DOUBLINGS_MAX = 6
 
@@ -18,7 +17,6 @@ _DOUBLINGS_MAX = 6
 @dataclass(frozen=True, slots=True)
 class _Hold:
     topic: str
-    failures: int
     until_s: float
 
 
@@ -41,7 +39,7 @@ class Held:
         failures = self._failures.get(held_id, 0)
         self._failures[held_id] = failures + 1
         pause_s = self._pause_s * 2 ** min(failures, _DOUBLINGS_MAX)
-        self._held[held_id] = _Hold(topic, failures, now_s + pause_s)
+        self._held[held_id] = _Hold(topic, now_s + pause_s)
         raise_alarm(self._kind, held_id, why)
 
     def keep(self, ids: AbstractSet[str]) -> None:
@@ -63,11 +61,10 @@ class Held:
                 clear_alarm(self._kind, held_id)
                 released = True
             else:
-                self._held[held_id] = _Hold(hold.topic, hold.failures, now_s + self._pause_s)
+                self._held[held_id] = _Hold(hold.topic, now_s + self._pause_s)
         return released
 
-    def committed(self, metered: Sequence[Metered]) -> None:
-        """Forget the failures of subscriptions that were delivered to."""
-        for one in metered:
-            for delivery in one.segment.deliveries:
-                self._failures.pop(delivery.subscription, None)
+    def written(self, ids: Iterable[str]) -> None:
+        """Forget the failures of these: what is theirs was written to."""
+        for held_id in ids:
+            self._failures.pop(held_id, None)

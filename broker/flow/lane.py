@@ -13,12 +13,9 @@ from concurrent.futures import Executor
 import structlog
 
 from broker import metrics
-from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.clock import Clock
-from broker.domain.names import CONTROL_TOPIC
 from broker.domain.policy import Policy
 from broker.errors import (
-    ControlLogError,
     DeliveryUnwritableError,
     FencedError,
     LogAbortableError,
@@ -229,8 +226,6 @@ class Lane:
         metrics.TRANSACTIONS.labels(outcome=type(error).__name__).inc()
         if isinstance(error, (FencedError, LogTimeoutError)) and batches is not None:
             self._pace.timed_out()
-        if isinstance(error, ControlLogError):
-            raise_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC, str(error))
         if isinstance(error, _ABORTABLE) and batches is not None:
             clients = self._opened()
             try:
@@ -311,11 +306,9 @@ class Lane:
         return clients
 
     def _advance(self) -> Policy:
-        policy = self._tail.advance(
+        return self._tail.advance(
             now_s=self._clock.monotonic(), timeout_s=self._settings.policy_age_max_s
         )
-        clear_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC)
-        return policy
 
     def _policy_is_old(self) -> bool:
         return self._tail.age_s(self._clock.monotonic()) > self._settings.policy_age_max_s

@@ -6,10 +6,11 @@ Readers accept byte-identical repeats, refuse different ones and stop at a hole.
 from hashlib import sha256
 
 from broker import metrics
+from broker.alarms import Alarm, clear_alarm, raise_alarm
 from broker.avro.codec import decode_event
 from broker.domain.names import CONTROL_TOPIC
 from broker.domain.policy import Policy
-from broker.errors import ControlLogError, LogTimeoutError
+from broker.errors import ControlLogError, InvalidFieldError, LogTimeoutError
 from broker.log.ports import Reader, TopicPartition
 
 _CONTROL = TopicPartition(CONTROL_TOPIC, 0)
@@ -39,9 +40,19 @@ class PolicyTail:
             timeout_s: bounds each read.
 
         Raises:
-            ControlLogError: a hole, or two different events under one seq.
+            ControlLogError: a hole, two different events under one seq, or one that this version
+                does not know; an alarm stands until a later call gets past it.
             LogTimeoutError: the end was not reached.
         """
+        try:
+            policy = self._read_on(now_s, timeout_s)
+        except ControlLogError as error:
+            raise_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC, str(error))
+            raise
+        clear_alarm(Alarm.CONTROL_LOG, CONTROL_TOPIC)
+        return policy
+
+    def _read_on(self, now_s: float, timeout_s: float) -> Policy:
         for _ in range(_READS_MAX):
             fetched = self._reader.read(
                 _CONTROL, self._next_offset, records_max=_EVENTS_MAX, timeout_s=timeout_s
@@ -58,7 +69,11 @@ class PolicyTail:
         raise LogTimeoutError(f"{CONTROL_TOPIC}: its end was not reached within {timeout_s} s")
 
     def _apply(self, value: bytes) -> None:
-        control = decode_event(value)
+        try:
+            control = decode_event(value)
+        except InvalidFieldError as error:
+            why = f"what follows seq {self.policy.seq} is no event that this version knows"
+            raise ControlLogError(f"control log: {why} ({error})") from error
         digest = sha256(value).digest()
         seen = self._seen.get(control.seq)
         if seen is None:

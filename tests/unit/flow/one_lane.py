@@ -19,8 +19,8 @@ STALL_MAX_S = 45.0
 class OneLane:
     """One lane that routes one product of two partitions, and its world."""
 
-    def __init__(self) -> None:
-        self.world = World(1, workers=0)
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World(1, workers=0)
         self.settings = replace(SETTINGS, stall_max_s=STALL_MAX_S)
         self.lane = Lane(
             self.world.log,

@@ -4,7 +4,10 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
+
 from broker.alarms import Alarm
+from broker.errors import ControlLogError
 from broker.flow.app import Feed
 from broker.log.ports import Committed, TopicPartition
 from tests.unit.flow.one_lane import FIRST, OneLane, stands
@@ -41,6 +44,37 @@ def test_control_log_alarm_ends_when_the_log_can_be_read(one: OneLane) -> None:
     assert stands(Alarm.CONTROL_LOG)
     assert one.delivered() == 1
     control.entries[-2] = missing
+    one.turn()
+    assert not stands(Alarm.CONTROL_LOG)
+    assert one.delivered() == 2
+
+
+def test_router_that_starts_on_a_hole_says_so(one: OneLane) -> None:
+    """A router that can make no policy yet is not ready, and the alarm says why."""
+    control = one.world.log._broker.partition(TopicPartition("weir.control", 0))
+    one.world.toggle()
+    one.world.toggle()
+    missing = control.entries[-2]
+    control.entries[-2] = replace(control.entries[-1], offset=missing.offset)
+    fresh = OneLane(one.world)
+    with pytest.raises(ControlLogError):
+        fresh.lane.rebuild()
+    assert (fresh.lane.ready, stands(Alarm.CONTROL_LOG)) == (False, True)
+    control.entries[-2] = missing
+    fresh.lane.rebuild()
+    assert (fresh.lane.ready, stands(Alarm.CONTROL_LOG)) == (True, False)
+
+
+def test_event_of_a_later_version_is_an_alarm(one: OneLane) -> None:
+    """What a router does not understand of the control log stops it under an alarm."""
+    producer = one.world.log.producer(transactional_id=None)
+    producer.send_one("weir.control", 0, key=None, value=b"later", timeout_s=1)
+    producer.flush(timeout_s=1)
+    one.send()
+    one.turn(20)
+    assert stands(Alarm.CONTROL_LOG)
+    assert (one.delivered(), one.lane.ready) == (1, False)
+    one.world.log._broker.partition(TopicPartition("weir.control", 0)).entries.pop()
     one.turn()
     assert not stands(Alarm.CONTROL_LOG)
     assert one.delivered() == 2
