@@ -157,8 +157,10 @@ def _context(stretch: Stretch, active: Sequence[date], before: InvoiceRow | None
     if stretch.period.days is not None and active:
         first = day_of(stretch.period.first_ms, stretch.term.pin.schedule.zone)
         context["period"] = _days(first, stretch.period.days)
-        # Only their number counts: a pause between them is left out, so that they are one range.
-        context["active"] = _days(active[0], len(active))
+        # Only their number counts: a pause between them is left out, so that they are one range,
+        # within a period of so many days, even where a zone has left out one of them.
+        latest = first + timedelta(days=stretch.period.days - len(active))
+        context["active"] = _days(min(active[0], latest), len(active))
     billed = _billed(before)
     if billed is not None:
         context["already_billed"] = {"amount": plain(billed)}

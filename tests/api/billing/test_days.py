@@ -119,3 +119,13 @@ def test_a_bill_without_a_day_is_recounted(exchange: Any, shape: str) -> None:
     old, _ = exchange.close("2026-02-01T00:00:00+01:00")
     assert (old.plan_version, old.total_minor) == (first, -early.total_minor)
     assert exchange.unequal() == []  # `weir rate` of its document says the same
+
+
+def test_a_month_that_lacks_a_day(exchange: Any) -> None:
+    """Apia had no 30 December 2011: its last day is one of 30, in the document too."""
+    price = {"currency": "EUR", "model": "flat", "amount": "30.00"}
+    months = {"calendar": "month", "time_zone": "Pacific/Apia"}
+    exchange.subscribe("meter", exchange.plan(price, months), "2011-12-31T12:00:00+14:00")
+    [invoice] = exchange.close("2012-01-01T00:00:00+14:00")
+    assert lines(invoice) == {"flat": "1.00"}
+    assert exchange.unequal() == []
