@@ -15,10 +15,3 @@ class Credentials(Protocol):
         Raises:
             LogError: Kafka did not confirm; the password may or may not be set.
         """
-
-    def remove(self, principal: str) -> None:
-        """Remove the user; no error where there is none.
-
-        Raises:
-            LogError: Kafka did not confirm.
-        """

@@ -51,7 +51,7 @@ def apply(kafka: Administrator, users: ScramUsers, actions: Sequence[Action]) ->
 
     Args:
         kafka: as an administrator.
-        users: removes SCRAM users.
+        users: bars SCRAM users.
         actions: of a plan; `EndProduct` is not for Kafka and is passed over.
 
     Returns:
@@ -76,7 +76,7 @@ def _steps(
     for action in actions:
         match action:
             case DropUser(principal):
-                yield partial(users.remove, principal)
+                yield partial(users.bar, principal)
             case CreateTopic(topic):
                 # One at a time: weir.usage must be there before weir.control, by which we know
                 # that both were.

@@ -15,6 +15,7 @@ from confluent_kafka.admin import (
 )
 
 from broker.control.provision_kafka import REQUEST_TIMEOUT_S, UNKNOWN_TOPIC, Administrator
+from broker.control.provision_users import BARRED_ITERATIONS
 from broker.control.provision_values import (
     OURS,
     Acl,
@@ -148,7 +149,12 @@ def _threatens(binding: AclBinding) -> bool:
 
 def _users(kafka: Administrator) -> frozenset[str]:
     future = kafka.client.describe_user_scram_credentials(request_timeout=REQUEST_TIMEOUT_S)
-    return frozenset(kafka.result("SCRAM users", future))
+    found = kafka.result("SCRAM users", future)
+    return frozenset(
+        name
+        for name, user in found.items()
+        if any(info.iterations != BARRED_ITERATIONS for info in user.scram_credential_infos)
+    )
 
 
 def _is_empty(kafka: Administrator, topic: str, partitions: int) -> bool:

@@ -5,6 +5,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from broker.control import accounts
+from broker.control.provision_users import BARRED_ITERATIONS
 from broker.domain.actor import OPERATOR
 from broker.log.kafka_errors import LIBRDKAFKA
 from tests.kafka.reconcile.world import World, revoke
@@ -74,7 +75,7 @@ def test_revoked_buyer_keeps_what_was_billed(market: World, slugs: tuple[str, st
 
 
 def test_deleted_account_is_cut_off(market: World, slugs: tuple[str, str, str]) -> None:
-    """Its ACLs go first, then its user; a connected producer is refused at its next record."""
+    """Its ACLs go first, then its password; a connected producer is refused at its next record."""
     seller, _, _ = slugs
     topic = f"product.{seller}.wind"
     producer = ck.Producer(market.client(seller), logger=LIBRDKAFKA)
@@ -92,13 +93,14 @@ def test_deleted_account_is_cut_off(market: World, slugs: tuple[str, str, str]) 
     assert errors[1] is not None
     assert errors[1].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
     users = market.admin.describe_user_scram_credentials().result(10)
-    assert f"{seller}.app" not in users
+    (barred,) = users[f"{seller}.app"].scram_credential_infos
+    assert barred.iterations == BARRED_ITERATIONS
 
 
 def test_missing_user_is_named(market: World, slugs: tuple[str, str, str]) -> None:
     """A user that was removed by hand cannot be made again: its account needs another password."""
     _, buyer, _ = slugs
-    market.provisioner.users.remove(f"{buyer}.app")
+    market.provisioner.users.bar(f"{buyer}.app")
 
     only_said = [one for one in market.drift().differences if one.action is None]
     found = [one for one in only_said if buyer in one.what]
