@@ -1,8 +1,8 @@
 """How a subscription is kept: its row, who may see it, and a line of history a change."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broker.control import outbox
@@ -12,6 +12,8 @@ from broker.domain.actor import Actor
 from broker.domain.subscription import Act, Subscription
 from broker.errors import ForbiddenError, NotFoundError
 from broker.store.control import ProductRow, SubscriptionHistoryRow, SubscriptionRow
+
+_APART = timedelta(milliseconds=1)
 
 
 def row_of(
@@ -53,24 +55,29 @@ def save(
     now: datetime,
     event: events.Event | None = None,
 ) -> Subscription:
-    """Write the state, its event if routers must know, and its line of history."""
+    """Write the state, its event if routers must know, and its line of history.
+
+    A change stands after the one before it, though the caller's `now` was taken before it waited
+    for the row, or by a clock that is behind: bills know a term by the time at which it was pinned.
+    """
+    last = session.scalars(
+        select(SubscriptionHistoryRow)
+        .where(SubscriptionHistoryRow.subscription == subscription.id)
+        .order_by(SubscriptionHistoryRow.number.desc())
+        .limit(1)
+    ).first()
+    at = now if last is None else max(now, last.at + _APART)
     put(row, subscription)
-    seq = None if event is None else outbox.append(session, event, now=now)
-    session.flush()
-    last = session.scalar(
-        select(func.max(SubscriptionHistoryRow.number)).where(
-            SubscriptionHistoryRow.subscription == subscription.id
-        )
-    )
+    seq = None if event is None else outbox.append(session, event, now=at)
     session.add(
         SubscriptionHistoryRow(
             subscription=subscription.id,
-            number=(last or 0) + 1,
+            number=1 if last is None else last.number + 1,
             transition=act,
             state=subscription.state,
             plan=subscription.plan,
             plan_version=subscription.plan_version,
-            at=now,
+            at=at,
             by=by.name,
             reason=reason,
             seq=seq,

@@ -1,5 +1,7 @@
 """Subscriptions: each transition named, timed, by whom, with reason; routers told in order."""
 
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from sqlalchemy import select
 
 from broker.avro.codec import decode_event
 from broker.control import subscriptions
+from broker.control.outbox import to_ms
 from broker.domain.events import (
     ProductPublished,
     SubscriptionActivated,
@@ -71,6 +74,19 @@ def test_a_whole_life(world: Any, trade: Any) -> None:
     for event in events:
         policy = policy.apply(event)
     assert policy.products["acme/wind"].active() == ()
+
+
+def test_changes_stand_one_after_the_other(world: Any, trade: Any) -> None:
+    """Changes at one moment, or by a clock that is behind, rise by a millisecond each."""
+    world.active("grid/wind", "acme/wind", "acme/basic", trade.buyer, trade.seller)
+    world.done("POST", "/subscriptions/grid/wind/suspend", trade.seller, WHY)
+    world.pass_time(seconds=-5)
+    world.done("POST", "/subscriptions/grid/wind/resume", trade.seller, {})
+    history = world.done("GET", "/subscriptions/grid/wind/history", trade.seller)["items"]
+    at = [datetime.fromisoformat(one["at"]) for one in history]
+    assert {(b - a) / timedelta(milliseconds=1) for a, b in pairwise(at)} == {1.0}
+    told = {one["seq"]: to_ms(when) for one, when in zip(history, at, strict=True) if one["seq"]}
+    assert {event.seq: event.at_ms for event in _events(world) if event.seq in told} == told
 
 
 @pytest.mark.parametrize("act", ["suspend", "resume", "revoke", "expire"])
