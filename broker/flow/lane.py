@@ -39,6 +39,7 @@ from broker.flow.route import route
 from broker.flow.settings import LaneSettings
 from broker.flow.source import recut
 from broker.flow.tail import PolicyTail
+from broker.flow.unstable import Unstable
 from broker.flow.watch import stop_recreated, watch
 from broker.log.ports import Log, TopicPartition
 
@@ -70,6 +71,7 @@ class Lane:
         self._tail = PolicyTail(self._committed)
         self._blame = Blame(settings.hold_s)
         self._pace = Pace()
+        self._unstable = Unstable(settings.open_transaction_max_s)
         self._begun_s = 0.0
         self._failures = 0
         self._clients: Clients | None = None
@@ -270,7 +272,7 @@ class Lane:
         clients, now_s = self._opened(), self._clock.monotonic()
         metrics.POLICY_AGE_SECONDS.set(self._tail.age_s(now_s))
         policy, settings = self._tail.policy, self._settings
-        watch(clients, policy, self._uncommitted, now_s=now_s, settings=settings)
+        watch(clients, policy, self._uncommitted, self._unstable, now_s=now_s, settings=settings)
 
     def close(self) -> None:
         """Abort what is in flight, leave the group, let go of every client."""

@@ -45,6 +45,8 @@ class LaneSettings:
     hold_s: float = 5.0
     lag_interval_s: float = 2.0
     stall_max_s: float = 45.0
+    # A producer's transaction that holds up what stands behind it, before that is an alarm.
+    open_transaction_max_s: float = 30.0
     clock_skew_max_ms: int = 5 * 60 * 1000
     # Far below the retention of weir.usage, so that no checkpoint's segment expires.
     keepalive_ms: int = 12 * 60 * 60 * 1000

@@ -7,13 +7,28 @@ from broker.errors import LogTimeoutError
 from broker.flow.clients import Clients
 from broker.flow.partitions import products_by_topic
 from broker.flow.settings import LaneSettings
+from broker.flow.unstable import Unstable
 from broker.log.ports import Reader, TopicPartition
 
 
 def watch(
-    clients: Clients, policy: Policy, reader: Reader, *, now_s: float, settings: LaneSettings
+    clients: Clients,
+    policy: Policy,
+    reader: Reader,
+    unstable: Unstable,
+    *,
+    now_s: float,
+    settings: LaneSettings,
 ) -> None:
     """Lag of each routable partition into the metrics; recreated topics are stopped.
+
+    Args:
+        clients: whose partitions.
+        policy: in force.
+        reader: reads uncommitted.
+        unstable: told of what waits behind open transactions.
+        now_s: of the monotonic clock.
+        settings: bounds of the questions and of the wait.
 
     Raises:
         LogTimeoutError: a partition lags and has not moved for `stall_max_s`.
@@ -35,7 +50,11 @@ def watch(
         labels = {"product": products[tp.topic].id, "partition": str(tp.partition)}
         metrics.LAG_RECORDS.labels(**labels).set(lag)
         clients.progress.note(tp, chain.next_offset, lag, now_s)
+        if unstable.due(tp, now_s):
+            end = reader.offsets(tp, timeout_s=settings.request_timeout_s).last_stable
+            unstable.note(tp, log.last_stable, end, now_s)
     clients.progress.keep(clients.partitions.routable())
+    unstable.keep(clients.partitions.routable())
     stalled = clients.progress.stalled(now_s, settings.stall_max_s)
     if stalled is not None:
         raise LogTimeoutError(f"{stalled}: lags without progress")
