@@ -20,7 +20,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from broker.config import KafkaConfig
-from broker.errors import SetupError
+from broker.errors import LogError, SetupError
 from broker.local.child import STOP_TIMEOUT_S, Child, Command, reap, spawn, wait_until
 from broker.local.jars import kafka_classpath
 from broker.local.kafka_format import format_storage
@@ -30,6 +30,7 @@ from broker.local.kafka_startup import startup_options
 from broker.local.lock import DirectoryLock
 from broker.local.ports import HOST, RememberedPorts, answers
 from broker.local.secret import kept_secret, write_secret
+from broker.log.kafka_errors import Credentials
 from broker.resources import resource
 
 # Measured: 2 to 6 s, and up to 14 s after kill -9; a busy machine takes several times that.
@@ -78,6 +79,7 @@ class EmbeddedKafka:
         self._child: Child | None = None
         self._ports = RememberedPorts(self.directory / "ports.json")
         self._seen_bytes = 0
+        self._refused: str | None = None
 
     @property
     def config(self) -> KafkaConfig:
@@ -146,11 +148,15 @@ class EmbeddedKafka:
         format_storage(self.directory, self.cluster_id, classpath, self.config.password)
         self._empty_scratch()
         self._seen_bytes = _size(self.logs / "server.log")
+        self._refused = None
         self._child = spawn(command)
 
     def why(self) -> str:
         """Why the last launch failed, in words, and where to read on."""
-        return f"{self.reason().words}; the whole story is in {self.logs / 'server.log'}"
+        words = self.reason().words
+        if self._refused is not None:
+            words = f"it runs, and not for its own administrator: {self._refused}"
+        return f"{words}; the whole story is in {self.logs / 'server.log'}"
 
     def reason(self) -> Reason:
         """What the broker's log says of the last launch."""
@@ -173,12 +179,20 @@ class EmbeddedKafka:
         port = self._ports.get(_CLIENT)
         if not self.alive or not answers(port):
             return False
-        client = AdminClient({**self.config.client(), "log_level": 0, "error_cb": _ignore})
+        # Connection errors before the broker is ready are expected; a refusal is kept for `why`.
+        told = Credentials(ADMIN, self.address)
+        client = AdminClient({**self.config.client(), "log_level": 0, "error_cb": told})
         try:
             found = client.describe_cluster(request_timeout=_ASK_TIMEOUT_S)
             return bool(found.result(_ASK_TIMEOUT_S + 1).cluster_id == self.cluster_id)
         except (KafkaException, TimeoutError):
             return False
+        finally:
+            client.poll(0)
+            try:
+                told.check()
+            except LogError as error:
+                self._refused = str(error)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -244,7 +258,3 @@ class EmbeddedKafka:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _ignore(_: object) -> None:
-    """Connection errors before the broker is ready are expected: `ready` returns the verdict."""

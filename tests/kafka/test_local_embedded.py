@@ -11,9 +11,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from broker.control.provision_users import ScramUsers
 from broker.errors import SetupError
 from broker.local.child import wait_until
-from broker.local.kafka import EmbeddedKafka
+from broker.local.kafka import TESTING, EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.kafka
@@ -45,6 +46,38 @@ def test_refuses_a_wrong_password(kafka: EmbeddedKafka) -> None:
     settings = {**kafka.config.client(), "sasl.password": "wrong", "log_level": 0}
     with pytest.raises(KafkaException):
         AdminClient(settings).list_topics(timeout=5)
+
+
+def test_barred_users_outlast_a_restart(tmp_path: Path) -> None:
+    """After a restart a barred user is still refused, and everybody else let in.
+
+    A user that is removed instead can cost every other its log-in then, by the order of names.
+    """
+    with EmbeddedKafka(tmp_path / "kafka", jvm=TESTING) as kafka:
+        users = ScramUsers(kafka.config)
+        for name in ("acme.b", "acme.d"):
+            users.set_password(name, "secret")
+        users.bar("acme.b")
+        kafka.kill()
+        kafka.start()
+        assert topics_of(kafka, kafka.config.username, kafka.config.password) == set()
+        assert topics_of(kafka, "acme.d", "secret") == set()
+        with pytest.raises(KafkaException):
+            topics_of(kafka, "acme.b", "secret")
+
+
+def test_broker_that_refuses_its_administrator_says_so(tmp_path: Path) -> None:
+    """The reason is neither a time-out nor a line of Java's."""
+    with EmbeddedKafka(tmp_path / "kafka", jvm=TESTING) as kafka:
+        ScramUsers(kafka.config).set_password(kafka.config.username, "another")
+        assert wait_until(lambda: not kafka.ready(), timeout_s=20)
+        assert wait_until(lambda: "not for its own administrator" in kafka.why(), timeout_s=20)
+
+
+def topics_of(kafka: EmbeddedKafka, username: str, password: str) -> set[str]:
+    """What a user sees."""
+    who = {"sasl.username": username, "sasl.password": password, "log_level": 0}
+    return set(AdminClient({**kafka.config.client(), **who}).list_topics(timeout=10).topics)
 
 
 def test_holds_no_secret_where_others_can_read(kafka: EmbeddedKafka) -> None:

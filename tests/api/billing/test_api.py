@@ -32,9 +32,6 @@ class Nobody:
     def set_password(self, principal: str, password: str) -> None:
         raise AssertionError(principal)
 
-    def remove(self, principal: str) -> None:
-        raise AssertionError(principal)
-
 
 class Callers:
     """Clients of one app, by organisation."""

@@ -34,9 +34,6 @@ class Nobody:
     def set_password(self, principal: str, password: str) -> None:
         raise AssertionError(principal)
 
-    def remove(self, principal: str) -> None:
-        raise AssertionError(principal)
-
 
 class Command:
     """`weir` as the holder of `windco`'s token."""

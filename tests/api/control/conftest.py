@@ -47,10 +47,6 @@ class MemoryCredentials:
         """Keep it."""
         self.passwords[principal] = password
 
-    def remove(self, principal: str) -> None:
-        """Forget it."""
-        self.passwords.pop(principal, None)
-
 
 @dataclass
 class World:
