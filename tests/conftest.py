@@ -18,6 +18,9 @@ from psycopg import sql
 from broker.local.kafka import TESTING, EmbeddedKafka
 from broker.local.postgres import EmbeddedPostgres
 
+# What the caller's terminal is like is no part of what is tested.
+for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR", "COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
 # Stock clients ask a proxy of the environment even for this machine's own addresses.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 _KEPT = pytest.StashKey[list[str]]()

@@ -57,9 +57,16 @@ def format_storage(directory: Path, cluster_id: str, classpath: str, password: s
     finally:
         file.unlink(missing_ok=True)
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["it gave no reason"]
-        raise SetupError(f"{directory}: Kafka's storage cannot be formatted: {last[0]}")
+        raise SetupError(f"{directory}: Kafka's storage cannot be formatted: {why(done.stderr)}")
     mark.touch()
+
+
+def why(said: str) -> str:
+    """The cause in what Java says, which ends in places of its code."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    told = [line for line in lines if not line.startswith(("at ", "... "))]
+    return (causes[-1:] or told[-1:] or ["it gave no reason"])[0]
 
 
 def _escaped(argument: str) -> str:
