@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from broker.billing.price import parse_price
 from broker.cli.calls import Call, calls_api
 from broker.cli.groups import Group
 from broker.client.errors import ApiError, RefusedError
+from broker.client.values import PlanVersion
 from broker.domain.period import DAY_MS, parse_period
 from broker.domain.plan import DELIVERY_RETENTION_DEFAULT_MS
 from broker.errors import InvalidFieldError
@@ -19,42 +21,49 @@ from broker.errors import InvalidFieldError
 _PRICE_BYTES_MAX = 64 * 1024
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
-_terms = [
-    click.option(
-        "--price",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        required=True,
-        help="JSON file, as docs/billing.md has it; try it with `weir rate`.",
-    ),
-    click.option(
-        "--period",
-        default="month",
-        show_default=True,
-        metavar="month|SECONDS",
-        help="Calendar months, or a fixed length for trials.",
-    ),
-    click.option("--time-zone", default="UTC", show_default=True, help="In which months begin."),
-    click.option(
-        "--delivery-days",
-        type=click.IntRange(1, 3650),
-        default=DELIVERY_RETENTION_DEFAULT_MS // DAY_MS,
-        show_default=True,
-        help="How long a buyer can read what was delivered.",
-    ),
-    click.option(
-        "--approval",
-        type=click.Choice(["manual", "automatic"]),
-        default="manual",
-        show_default=True,
-        help="automatic: every request is approved at once.",
-    ),
-]
 
+def _with_terms(*, kept: bool) -> Callable[[Any], Any]:
+    """Options of a version; `kept`: what is not given stays as in the version before."""
 
-def _with_terms(command: Any) -> Any:
-    for option in reversed(_terms):
-        command = option(command)
-    return command
+    def option(name: str, default: str | int, words: str, **more: Any) -> Any:
+        if kept:
+            return click.option(name, help=f"{words} [default: as before]", **more)
+        return click.option(name, default=default, show_default=True, help=words, **more)
+
+    options = (
+        click.option(
+            "--price",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            required=True,
+            help="JSON file, as docs/billing.md has it; try it with `weir rate`.",
+        ),
+        option(
+            "--period",
+            "month",
+            "Calendar months, or a fixed length for trials.",
+            metavar="month|SECONDS",
+        ),
+        option("--time-zone", "UTC", "In which months begin."),
+        option(
+            "--delivery-days",
+            DELIVERY_RETENTION_DEFAULT_MS // DAY_MS,
+            "How long a buyer can read what was delivered.",
+            type=click.IntRange(1, 3650),
+        ),
+        option(
+            "--approval",
+            "manual",
+            "automatic: every request is approved at once.",
+            type=click.Choice(["manual", "automatic"]),
+        ),
+    )
+
+    def give(command: Any) -> Any:
+        for one in reversed(options):
+            command = one(command)
+        return command
+
+    return give
 
 
 @click.group(cls=Group)
@@ -69,7 +78,7 @@ def plan() -> None:
 @click.argument("plan_id", metavar="ORG/PLAN")
 @click.option("--product", required=True, metavar="ORG/PRODUCT")
 @click.option("--title", required=True, help="One line for the catalogue.")
-@_with_terms
+@_with_terms(kept=False)
 @calls_api
 def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> None:
     """Name a plan and draft its first version.
@@ -77,7 +86,7 @@ def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> 
     Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name. The price and
     the period are read before the plan is named, since a name is never given twice.
     """
-    drafted = _terms_of(**terms)
+    drafted = _terms_of(None, **terms)
     call.client.plans.create(plan_id, product=product, title=title)
     try:
         made = call.client.plans.draft(plan_id, **drafted)
@@ -91,16 +100,17 @@ def create(call: Call, plan_id: str, product: str, title: str, **terms: Any) -> 
 
 @plan.command()
 @click.argument("plan_id", metavar="ORG/PLAN")
-@_with_terms
+@_with_terms(kept=True)
 @calls_api
 def draft(call: Call, plan_id: str, **terms: Any) -> None:
     """Draft the next version of a plan.
 
-    Subscriptions keep the one they have.
+    What is not given stays as in the newest version. Subscriptions keep the one they have.
 
     Exits 0 when it is drafted; 2 if the price or another field is wrong, by its name.
     """
-    made = call.client.plans.draft(plan_id, **_terms_of(**terms))
+    before = max(call.client.plans.versions(plan_id), key=lambda one: one.number, default=None)
+    made = call.client.plans.draft(plan_id, **_terms_of(before, **terms))
     call.show(made, f"plan {plan_id}: version {made.number} is drafted")
 
 
@@ -161,14 +171,26 @@ def list_(call: Call, product: str | None) -> None:
 
 
 def _terms_of(
-    *, price: Path, period: str, time_zone: str, delivery_days: int, approval: str
+    before: PlanVersion | None,
+    *,
+    price: Path,
+    period: str | None,
+    time_zone: str | None,
+    delivery_days: int | None,
+    approval: str | None,
 ) -> dict[str, Any]:
-    return {
+    """What is given; for the rest the terms of the version before, or the API's own."""
+    kept: dict[str, Any] = {"period": _period("month", "UTC")}
+    if before is not None:
+        names = ("period", "delivery_retention_ms", "approval", "terms")
+        kept = {name: getattr(before, name) for name in names}
+    given = {
         "price": _price(price),
-        "period": _period(period, time_zone),
-        "delivery_retention_ms": delivery_days * DAY_MS,
+        "period": _period(period or "month", time_zone or "UTC") if period or time_zone else None,
+        "delivery_retention_ms": None if delivery_days is None else delivery_days * DAY_MS,
         "approval": approval,
     }
+    return kept | {name: value for name, value in given.items() if value is not None}
 
 
 def _period(period: str, time_zone: str) -> dict[str, Any]:

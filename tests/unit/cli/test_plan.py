@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from broker.cli.calls import Call
-from broker.cli.plan import create
+from broker.cli.plan import create, draft
 from broker.client import Client
 from broker.client.errors import InvalidRequestError
 from broker.errors import InvalidFieldError
@@ -104,3 +104,52 @@ def test_plan_without_a_version_is_said(tmp_path: Path, capsys: pytest.CaptureFi
         f"the plan exists without a version: `weir plan draft windco/basic --price "
         f"{tmp_path / 'price.json'}`\n"
     )
+
+
+BEFORE = {
+    "plan": "windco/basic",
+    "number": 1,
+    "state": "published",
+    "price": GOOD,
+    "period": {"length_s": 60},
+    "delivery_retention_ms": 86_400_000,
+    "approval": "automatic",
+    "terms": "as agreed",
+    "created_at": "2026-03-01T12:00:00Z",
+    "created_by": "windco",
+    "published_at": "2026-03-01T12:00:00Z",
+    "revision": 2,
+}
+KEPT = {name: BEFORE[name] for name in ("period", "delivery_retention_ms", "approval", "terms")}
+MONTH = {"period": {"calendar": "month", "time_zone": "UTC"}}
+
+
+@pytest.mark.parametrize(
+    ("versions", "given", "sent"),
+    [
+        ([BEFORE], {}, KEPT),
+        ([BEFORE], {"approval": "manual"}, KEPT | {"approval": "manual"}),
+        ([BEFORE], {"period": "month"}, KEPT | MONTH),
+        ([], {}, MONTH),
+    ],
+)
+def test_next_version_keeps_what_is_not_given(
+    tmp_path: Path, versions: list[object], given: dict[str, str], sent: dict[str, object]
+) -> None:
+    """A new price alone changes neither the period nor the approval: buyers can go over to it."""
+    bodies = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"items": versions, "next_cursor": None})
+        bodies.append(json.loads(request.content))
+        return httpx.Response(201, json=BEFORE | {"number": 2, "state": "draft"})
+
+    file = tmp_path / "price.json"
+    file.write_text(json.dumps(GOOD))
+    verb = draft.callback.__wrapped__  # type: ignore[union-attr]
+    with Client("http://weir.test", "hush", http=httpx.MockTransport(answer)) as client:
+        terms = dict.fromkeys(TERMS) | {"price": file} | given
+        verb(Call(client, home=tmp_path, as_json=False), "windco/basic", **terms)
+
+    assert bodies == [{"price": GOOD} | sent]
