@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Engine, func, select, tuple_
+from sqlalchemy import Engine, and_, func, select, true, tuple_
 
 from broker.store.ledger import AppliedSegment, Chain, Usage
 
+_STRETCH_ROWS = 50_000
 _PAGE_ROWS = 1_000
 _POLL_S = 0.1
 
@@ -233,8 +234,12 @@ class StrayUsage(NamedTuple):
     records: int
 
 
-def stray_usage(engine: Engine) -> list[StrayUsage]:
-    """Usage rows without a segment, at most a thousand: billed, and no chain tells of them."""
+def stray_usage(engine: Engine) -> Iterator[StrayUsage]:
+    """Usage rows without a segment, at most a thousand: billed, and no chain tells of them.
+
+    Asked for in stretches by the primary key: each question is bounded, however much usage is.
+    """
+    key = [Usage.__table__.c[column.name] for column in Usage.__table__.primary_key]
     there = (
         select(AppliedSegment.number)
         .where(
@@ -245,7 +250,19 @@ def stray_usage(engine: Engine) -> list[StrayUsage]:
         )
         .exists()
     )
-    query = select(*(getattr(Usage, name) for name in StrayUsage._fields)).where(~there)
+    fields = [getattr(Usage, name) for name in StrayUsage._fields]
+    query, edges = select(*fields).where(~there), select(*key).order_by(*key)
+    found, begin = 0, None
     with engine.connect() as connection:
-        rows = connection.execute(query.order_by(*StrayUsage._fields[:3]).limit(_PAGE_ROWS))
-        return [StrayUsage(*row) for row in rows]
+        while found < _PAGE_ROWS:
+            beyond = true() if begin is None else tuple_(*key) > begin
+            edge = connection.execute(edges.where(beyond).offset(_STRETCH_ROWS - 1).limit(1))
+            end = edge.one_or_none()
+            within = beyond if end is None else and_(beyond, tuple_(*key) <= tuple(end))
+            stretch = query.where(within).order_by(*key).limit(_PAGE_ROWS - found)
+            for row in connection.execute(stretch):
+                yield StrayUsage(*row)
+                found += 1
+            if end is None:
+                return
+            begin = tuple(end)

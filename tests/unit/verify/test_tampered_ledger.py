@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from broker.verify import stored
+
 from .conftest import PRODUCT, Exchange
 from .tampering import BUYER, differences, last_segment
 
@@ -127,9 +129,13 @@ def put_segment(
     )
 
 
+@pytest.mark.parametrize("stretch_rows", [1, 2, 50_000])
 @pytest.mark.parametrize("number", [0, 999])
-def test_usage_without_a_segment(routed: Exchange, number: int) -> None:
+def test_usage_without_a_segment(
+    routed: Exchange, number: int, stretch_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Billing sums usage by subscription, whatever it says of its segment."""
+    monkeypatch.setattr(stored, "_STRETCH_ROWS", stretch_rows)
     put_usage(routed, (routed.topic_id, 1, "live"), number)
     (one,) = differences(routed)
     assert (one.store, one.subscription, one.partition) == ("ledger", BUYER, 1)
