@@ -6,10 +6,10 @@ from broker.control.provision_values import (
     OURS,
     Acl,
     AddAcl,
+    BarUser,
     Desired,
     Difference,
     DropAcl,
-    DropUser,
     Observed,
 )
 
@@ -72,5 +72,5 @@ def users(desired: Desired, observed: Observed) -> Iterator[Difference]:
             what=f"user {principal}",
             state="obsolete",
             detail="its account is deleted",
-            action=DropUser(principal),
+            action=BarUser(principal),
         )

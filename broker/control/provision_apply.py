@@ -30,10 +30,10 @@ from broker.control.provision_values import (
     Acl,
     Action,
     AddAcl,
+    BarUser,
     CreateTopic,
     DeleteTopic,
     DropAcl,
-    DropUser,
     RaisePartitions,
     SetConfig,
     WantedTopic,
@@ -75,7 +75,7 @@ def _steps(
     yield partial(_drop_acls, kafka, [acl for acl in dropped if acl.resource != "topic"])
     for action in actions:
         match action:
-            case DropUser(principal):
+            case BarUser(principal):
                 yield partial(users.bar, principal)
             case CreateTopic(topic):
                 # One at a time: weir.usage must be there before weir.control, by which we know

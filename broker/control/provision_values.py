@@ -197,8 +197,8 @@ class DropAcl:
 
 
 @dataclass(frozen=True, slots=True)
-class DropUser:
-    """Remove a SCRAM user."""
+class BarUser:
+    """Give a SCRAM user a password that nobody knows; see `provision_users`."""
 
     principal: str
 
@@ -212,7 +212,7 @@ class EndProduct:
 
 Action: TypeAlias = (
     DropAcl
-    | DropUser
+    | BarUser
     | CreateTopic
     | RaisePartitions
     | SetConfig
@@ -225,7 +225,7 @@ Action: TypeAlias = (
 # its ACLs within milliseconds, by its credential only when it has to prove itself again.
 ORDER: tuple[type[Action], ...] = (
     DropAcl,
-    DropUser,
+    BarUser,
     CreateTopic,
     RaisePartitions,
     SetConfig,

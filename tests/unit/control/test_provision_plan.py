@@ -10,11 +10,11 @@ from broker.control.provision_plan import drift
 from broker.control.provision_values import (
     Acl,
     AddAcl,
+    BarUser,
     CreateTopic,
     DeleteTopic,
     Desired,
     DropAcl,
-    DropUser,
     Ending,
     EndProduct,
     FoundTopic,
@@ -267,7 +267,7 @@ def test_deleted_account_loses_topics_then_groups_then_itself() -> None:
     desired = wanted(acls=frozenset(), active=frozenset(), deleted=frozenset({"grid.app"}))
     there = found(desired, acls=frozenset({READ, GROUP}), users=frozenset({"grid.app"}))
 
-    assert drift(desired, there).actions == (DropAcl(READ), DropAcl(GROUP), DropUser("grid.app"))
+    assert drift(desired, there).actions == (DropAcl(READ), DropAcl(GROUP), BarUser("grid.app"))
 
 
 def test_missing_rights_are_given() -> None:
