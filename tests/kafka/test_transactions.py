@@ -46,6 +46,11 @@ TIMEOUT_S = 60.0
 PREPARE_COMMIT, COMPLETE_COMMIT, COMPLETE_ABORT = 2, 4, 5
 
 
+def complaints(said: str) -> list[str]:
+    """Lines that are no progress."""
+    return [line for line in said.splitlines() if not line.startswith(("looking at", "asking"))]
+
+
 def test_producer_that_died_is_listed_and_its_transaction_aborted(
     kafka: EmbeddedKafka, unique: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -69,7 +74,7 @@ def test_producer_that_died_is_listed_and_its_transaction_aborted(
     refused = weir("abort", *where)
     assert refused.returncode == 2
     assert "--even-if-young" in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
+    assert complaints(refused.stderr) == refused.stderr.splitlines()[-1:]
     assert readable(kafka.config, topic) == []
 
     done = weir("abort", *where, "--even-if-young")
@@ -156,7 +161,7 @@ def test_absent_partition_is_one_line(kafka: EmbeddedKafka, tmp_path: Path) -> N
     weir = verb(kafka.config, tmp_path)
     refused = weir("abort", "--topic", "nowhere", "--partition", "0", "--start-offset", "0")
     assert refused.returncode == 2
-    assert len(refused.stderr.splitlines()) == 1
+    assert complaints(refused.stderr) == refused.stderr.splitlines()[-1:]
     assert "nowhere/0" in refused.stderr
 
 
