@@ -104,7 +104,9 @@ def status(home: str | None, *, as_json: bool) -> None:
 
     Exits 0 if everything is ready and no alarm stands; 1 if not.
     """
-    found = ask(home_of(home))
+    where = home_of(home)
+    with progress(f"asking the processes of {where}"):
+        found = ask(where)
     _print(found, as_json=as_json)
     raise SystemExit(0 if found.well else OperatingError.exit_code)
 

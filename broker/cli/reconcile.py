@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from broker.cli.progress import progress
 from broker.errors import InvalidFieldError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def reconcile(home: str | None, *, dry_run: bool, acknowledge: str | None, as_js
     try:
         if acknowledge is not None:
             control.acknowledge(database, acknowledge, now=now)
-        found = control.reconcile(database, where.kafka, dry_run=dry_run, now=now)
+        with progress(f"comparing Kafka at {where.kafka.bootstrap} with the tables"):
+            found = control.reconcile(database, where.kafka, dry_run=dry_run, now=now)
     finally:
         database.dispose()
     click.echo(_json(found, dry_run=dry_run) if as_json else _words(found))
